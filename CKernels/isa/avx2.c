@@ -1,0 +1,38 @@
+// AVX2 with FMA: 8 lanes, 16 registers.
+//
+// GEMM tile 6x16: 12 accumulators, 2 columns, 1 broadcast. Attention tile 4 keys x 24 queries: 12
+// accumulators, 3 queries, 1 broadcast; exp2 follows the tile, for no register is left inside it.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "../kernels/includes.h"
+
+#pragma clang diagnostic error "-Wignored-attributes"
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define CK_OPS ck_ops_avx2
+#define CK_ISA_ID CK_ISA_AVX2
+#define CK_VL 8
+#define CK_FMA 1
+#define CK_REGISTERS 16
+#define CK_MR 6
+#define CK_NV 2
+#define CK_PANEL_VECTORS 3
+#define CK_VALUE_ROWS 4
+#define CK_PIPELINED_EXP 0
+#define CK_FMA_INSTRUCTION "vfmadd231ps %2, %1, %0"
+#define CK_PIN(v) __asm__ volatile("" : "+x"(v))
+#define CK_HAS_PARTIAL 1
+#include "../kernels/vec.h"
+
+CK_INLINE vi vi_round(const vf x) { return (vi)_mm256_cvtps_epi32((__m256)x); }
+
+CK_INLINE __m256i first_lanes(const int64_t n) { return (__m256i)(vi_lanes() < vi_set1((int32_t)n)); }
+CK_INLINE vf vf_load_n(const float *const p, const int64_t n) {
+    return (vf)_mm256_maskload_ps(p, first_lanes(n));
+}
+CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
+}
+#include "../kernels/all.inc"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,32 @@
+// The baseline of every CPU of the architecture (SSE2 on x86-64): 4 lanes, a multiply and an add
+// where the others have one FMA, hence its own bits.
+#include <math.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+#include "../kernels/includes.h"
+
+#define CK_OPS ck_ops_portable
+#define CK_ISA_ID CK_ISA_PORTABLE
+#define CK_VL 4
+#define CK_FMA 0
+#define CK_REGISTERS 16
+#define CK_MR 4
+#define CK_NV 2
+#define CK_PANEL_VECTORS 3
+#define CK_VALUE_ROWS 4
+#define CK_PIPELINED_EXP 0
+#define CK_PIN(v) ((void)(v))
+#include "../kernels/vec.h"
+
+#if defined(__x86_64__)
+CK_INLINE vi vi_round(const vf x) { return (vi)_mm_cvtps_epi32((__m128)x); }
+#else
+CK_INLINE vi vi_round(const vf x) {
+    vi k;
+    for (int i = 0; i < CK_VL; ++i) k[i] = x[i] == x[i] ? (int32_t)rintf(x[i]) : 0;
+    return k;
+}
+#endif
+#include "../kernels/all.inc"

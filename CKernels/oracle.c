@@ -1,0 +1,95 @@
+// The oracle: the same problems in double precision, one row at a time, by the textbook formula and
+// with its own reading of masks, so that a mistake shared by the kernels shows. For tests and the
+// harness; no kernel calls it.
+#include <math.h>
+
+#include "problem.h"
+
+// The layouts of inputs are checked as for any call; outputs are not touched and may be absent.
+static ck_status check(const ck_attention_problem *const problem, ck_diagnosis *const diagnosis) {
+    ck_attention_problem inputs = *problem;
+    inputs.lse = inputs.weights = (ck_operand){0};
+    const ck_status status = ck_attention_validate(CK_NAIVE, &inputs, CK_CHECK_LAYOUT, diagnosis);
+    return status;
+}
+
+static bool sees(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
+                 const int64_t j) {
+    const int64_t keys = p->kv_lengths ? p->kv_lengths[b] : p->seqlen_k;
+    if (j >= keys) return false;
+    if (p->causal == CK_CAUSAL_TOP_LEFT && j > i) return false;
+    if (p->causal == CK_CAUSAL_BOTTOM_RIGHT && j - keys > i - p->seqlen_q) return false;
+    // j > i + query_offset, without overflow for any offset.
+    if (p->causal == CK_CAUSAL_OFFSET && j - i > p->query_offset) return false;
+    if (p->mask_kind != CK_MASK_NONE) {
+        const ck_score_operand *const m = &p->mask;
+        const uint8_t byte = ((const uint8_t *)m->data)[m->offset + b * m->batch_stride + h * m->head_stride +
+                                                        i * m->row_stride + j * m->column_stride];
+        if ((p->mask_kind == CK_MASK_DROP) == (byte != 0)) return false;
+    }
+    return true;
+}
+
+static double bias_of(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
+                      const int64_t j) {
+    const ck_score_operand *const x = &p->bias;
+    if (!x->data) return 0;
+    return ((const float *)x->data)[x->offset + b * x->batch_stride + h * x->head_stride + i * x->row_stride +
+                                    j * x->column_stride];
+}
+
+ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int64_t b, const int64_t h,
+                                  const int64_t i, double *const o, double *const lse, double *const weights,
+                                  ck_diagnosis *const diagnosis) {
+    ck_diagnosis unused;
+    const ck_status status = check(p, diagnosis ? diagnosis : &unused);
+    if (status != CK_OK) return status;
+    const int64_t kv_head = h / (p->heads / p->kv_heads);
+    const float *const q = ck_at(&p->q, b, h, i);
+    double largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < p->seqlen_k; ++j) {
+        weights[j] = -INFINITY;
+        if (!sees(p, b, h, i, j) || bias_of(p, b, h, i, j) == -INFINITY) continue;
+        const float *const k = ck_at(&p->k, b, kv_head, j);
+        double dot = 0;
+        for (int64_t c = 0; c < p->head_dim; ++c) dot += (double)q[c] * (double)k[c];
+        weights[j] = (double)p->scale * dot + bias_of(p, b, h, i, j);
+        if (weights[j] > largest || isnan(weights[j])) largest = weights[j];
+    }
+    for (int64_t c = 0; o && c < p->value_dim; ++c) o[c] = 0;
+    for (int64_t j = 0; j < p->seqlen_k; ++j) {
+        const bool visible = weights[j] != -INFINITY;
+        weights[j] = visible ? exp(weights[j] - largest) : 0;
+        sum += weights[j];
+        const float *const v = ck_at(&p->v, b, kv_head, j);
+        for (int64_t c = 0; visible && o && c < p->value_dim; ++c) o[c] += weights[j] * (double)v[c];
+    }
+    if (lse) *lse = largest == -INFINITY ? largest : largest + log(sum);
+    if (largest == -INFINITY) return CK_OK;
+    for (int64_t c = 0; o && c < p->value_dim; ++c) o[c] /= sum;
+    for (int64_t j = 0; j < p->seqlen_k; ++j) weights[j] /= sum;
+    return CK_OK;
+}
+
+ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, const int64_t i, double *const c,
+                             double *const magnitude, ck_diagnosis *const diagnosis) {
+    ck_diagnosis unused;
+    const ck_status status = ck_gemm_validate(CK_NAIVE, p, CK_CHECK_LAYOUT, diagnosis ? diagnosis : &unused);
+    if (status != CK_OK) return status;
+    const float *const a = (const float *)p->a.data + p->a.offset + n * p->a.batch_stride;
+    const float *const b = (const float *)p->b.data + p->b.offset + n * p->b.batch_stride;
+    const float *const old =
+        p->beta == 0 ? NULL : (const float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
+    for (int64_t j = 0; j < p->n; ++j) {
+        double sum = 0, size = 0;
+        for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
+            const double x = p->transpose_a ? a[k * p->a.row_stride + i] : a[i * p->a.row_stride + k];
+            const double y = p->transpose_b ? b[j * p->b.row_stride + k] : b[k * p->b.row_stride + j];
+            sum += x * y;
+            size += fabs(x * y);
+        }
+        c[j] = (double)p->alpha * sum + (old ? (double)p->beta * (double)old[j] : 0);
+        if (magnitude) magnitude[j] = fabs((double)p->alpha) * size + (old ? fabs((double)p->beta * (double)old[j]) : 0);
+    }
+    return CK_OK;
+}

@@ -1,0 +1,302 @@
+// The only place that says no. A problem that passes here cannot make a kernel read or write outside
+// its operands, overflow an index, or write one element twice. Called by every entry point.
+#include "problem.h"
+
+#include <math.h>
+
+#include "dispatch.h"
+
+// Lengths stay below 2^31 so that lanes can hold key positions as int32; their products may not.
+#define MAX_LENGTH ((int64_t)INT32_MAX - 65536)
+
+// An operand of any kind, as validation sees it: up to four axes, batch first, columns last.
+typedef struct {
+    ck_argument argument;
+    const void *data;
+    int64_t count, offset;
+    int64_t sizes[4], strides[4];
+    size_t element_bytes;
+    bool is_output;
+    uintptr_t first_byte, end_byte;  // filled by check_layout; equal if the operand is empty
+} layout;
+
+static ck_status report(ck_diagnosis *const diagnosis, const ck_status status,
+                        const ck_argument argument, const int32_t dimension, const int64_t actual,
+                        const int64_t expected) {
+    *diagnosis = (ck_diagnosis){.argument = argument,
+                                .other = CK_ARG_NONE,
+                                .dimension = dimension,
+                                .actual = actual,
+                                .expected = expected};
+    return status;
+}
+
+static ck_status check_sizes(const ck_argument *const arguments, const int64_t *const sizes,
+                             const int count, ck_diagnosis *const diagnosis) {
+    for (int i = 0; i < count; ++i) {
+        if (sizes[i] < 0) return report(diagnosis, CK_NEGATIVE_SIZE, arguments[i], -1, sizes[i], 0);
+        if (sizes[i] > MAX_LENGTH)
+            return report(diagnosis, CK_SIZE_OVERFLOW, arguments[i], -1, sizes[i], MAX_LENGTH);
+    }
+    return CK_OK;
+}
+
+static int64_t magnitude(const int64_t stride) { return stride < 0 ? -stride : stride; }
+
+// Lowest and highest element index relative to data; false on overflow.
+static bool extent(const layout *const x, int64_t *const low, int64_t *const high) {
+    *low = *high = x->offset;
+    for (int axis = 0; axis < 4; ++axis) {
+        int64_t reach;
+        if (__builtin_mul_overflow(x->sizes[axis] - 1, x->strides[axis], &reach)) return false;
+        if (__builtin_add_overflow(reach < 0 ? *low : *high, reach, reach < 0 ? low : high))
+            return false;
+    }
+    return true;
+}
+
+// Whether no two elements share memory: with the axes sorted by stride, each must step over all that
+// the smaller ones reach. Sufficient, and exact for every layout made of slices of one array.
+static bool is_injective(const layout *const x, int32_t *const bad_axis, int64_t *const needed) {
+    int order[4] = {3, 2, 1, 0};
+    for (int i = 1; i < 4; ++i) {
+        for (int j = i; j > 0 && magnitude(x->strides[order[j]]) < magnitude(x->strides[order[j - 1]]); --j) {
+            const int swapped = order[j];
+            order[j] = order[j - 1];
+            order[j - 1] = swapped;
+        }
+    }
+    int64_t reached = 1;
+    for (int i = 0; i < 4; ++i) {
+        const int axis = order[i];
+        if (x->sizes[axis] <= 1) continue;
+        if (magnitude(x->strides[axis]) < reached) {
+            *bad_axis = axis;
+            *needed = reached;
+            return false;
+        }
+        reached += (x->sizes[axis] - 1) * magnitude(x->strides[axis]);
+    }
+    return true;
+}
+
+static ck_status check_layout(layout *const x, const ck_check check, ck_diagnosis *const diagnosis) {
+    for (int axis = 0; axis < 4; ++axis)
+        if (x->sizes[axis] == 0) return CK_OK;
+    for (int axis = 0; axis < 4; ++axis)
+        if (x->strides[axis] == INT64_MIN)
+            return report(diagnosis, CK_SIZE_OVERFLOW, x->argument, axis, x->strides[axis], INT64_MAX);
+    int64_t low, high;
+    if (!extent(x, &low, &high) || high > INT64_MAX / 16)
+        return report(diagnosis, CK_SIZE_OVERFLOW, x->argument, -1, x->count, INT64_MAX / 16);
+    int32_t axis = 2;
+    int64_t needed = x->sizes[3];
+    if (x->is_output ? !is_injective(x, &axis, &needed)
+                     : x->strides[3] == 1 && x->sizes[2] > 1 && magnitude(x->strides[2]) < needed)
+        return report(diagnosis, CK_SMALL_STRIDE, x->argument, axis, x->strides[axis], needed);
+    if (low < 0) return report(diagnosis, CK_SHORT_SPAN, x->argument, -1, low, 0);
+    if (high >= x->count)
+        return report(diagnosis, CK_SHORT_SPAN, x->argument, -1, x->count, high + 1);
+    if (check == CK_CHECK_LAYOUT) return CK_OK;
+    if (!x->data) return report(diagnosis, CK_NULL_POINTER, x->argument, -1, 0, high + 1);
+    x->first_byte = (uintptr_t)x->data + (size_t)low * x->element_bytes;
+    x->end_byte = (uintptr_t)x->data + (size_t)(high + 1) * x->element_bytes;
+    return CK_OK;
+}
+
+// Every layout alone, then every output against all the others. Ranges are compared, so an output
+// that interleaves with an input inside one buffer is refused too.
+static ck_status check_layouts(layout *const layouts, const int count, const ck_check check,
+                               ck_diagnosis *const diagnosis) {
+    for (int i = 0; i < count; ++i) {
+        const ck_status status = check_layout(&layouts[i], check, diagnosis);
+        if (status != CK_OK) return status;
+    }
+    for (int i = 0; i < count; ++i) {
+        for (int j = 0; j < count; ++j) {
+            const layout *const x = &layouts[i], *const y = &layouts[j];
+            if (i == j || !x->is_output) continue;
+            if (x->first_byte < y->end_byte && y->first_byte < x->end_byte) {
+                const ck_status status = report(diagnosis, CK_OVERLAP, x->argument, -1, 0, 0);
+                diagnosis->other = y->argument;
+                return status;
+            }
+        }
+    }
+    return CK_OK;
+}
+
+static ck_status check_products(const int64_t *const sizes, const int count,
+                                const ck_argument argument, ck_diagnosis *const diagnosis) {
+    int64_t product = 1;
+    for (int i = 0; i < count; ++i)
+        if (__builtin_mul_overflow(product, ck_max(sizes[i], 1), &product) || product > INT64_MAX / 64)
+            return report(diagnosis, CK_SIZE_OVERFLOW, argument, -1, sizes[i], INT64_MAX / 64);
+    return CK_OK;
+}
+
+static layout operand_layout(const ck_argument argument, const ck_operand *const x,
+                             const int64_t batch, const int64_t heads, const int64_t rows,
+                             const int64_t columns, const bool is_output) {
+    return (layout){.argument = argument,
+                    .data = x->data,
+                    .count = x->count,
+                    .offset = x->offset,
+                    .sizes = {batch, heads, rows, columns},
+                    .strides = {x->batch_stride, x->head_stride, x->row_stride, 1},
+                    .element_bytes = sizeof(float),
+                    .is_output = is_output};
+}
+
+static layout score_layout(const ck_argument argument, const ck_score_operand *const x,
+                           const ck_attention_problem *const p, const size_t element_bytes) {
+    return (layout){
+        .argument = argument,
+        .data = x->data,
+        .count = x->count,
+        .offset = x->offset,
+        .sizes = {p->batch, p->heads, p->seqlen_q, p->seqlen_k},
+        .strides = {x->batch_stride, x->head_stride, x->row_stride, x->column_stride},
+        .element_bytes = element_bytes};
+}
+
+// An optional operand counts as given when it has a pointer or claims elements.
+static bool is_given(const void *const data, const int64_t count) { return data || count != 0; }
+
+static ck_status check_key_lengths(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
+    if (!p->kv_lengths && p->kv_lengths_count == 0) return CK_OK;
+    if (p->kv_lengths_count != p->batch)
+        return report(diagnosis, CK_SHORT_SPAN, CK_ARG_KV_LENGTHS, -1, p->kv_lengths_count, p->batch);
+    if (!p->kv_lengths && p->batch > 0)
+        return report(diagnosis, CK_NULL_POINTER, CK_ARG_KV_LENGTHS, -1, 0, p->batch);
+    for (int64_t b = 0; b < p->batch; ++b)
+        if (p->kv_lengths[b] < 0 || p->kv_lengths[b] > p->seqlen_k)
+            return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_KV_LENGTHS, (int32_t)b,
+                          p->kv_lengths[b], p->seqlen_k);
+    return CK_OK;
+}
+
+static ck_status check_attention_values(const ck_kernel kernel, const ck_attention_problem *const p,
+                                        ck_diagnosis *const diagnosis) {
+    if ((uint32_t)kernel > CK_FUSED)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_KERNEL, -1, kernel, CK_FUSED);
+    if ((uint32_t)p->causal > CK_CAUSAL_OFFSET)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_CAUSAL, -1, p->causal, CK_CAUSAL_OFFSET);
+    if ((uint32_t)p->mask_kind > CK_MASK_DROP)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_MASK, -1, p->mask_kind, CK_MASK_DROP);
+    if (!isfinite(p->scale)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_SCALE, -1, 0, 0);
+    if (p->kv_heads == 0 ? p->heads != 0 : p->heads % p->kv_heads != 0)
+        return report(diagnosis, CK_HEADS_NOT_MULTIPLE, CK_ARG_HEADS, -1, p->heads, p->kv_heads);
+    return CK_OK;
+}
+
+ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_problem *const p,
+                                const ck_check check, ck_diagnosis *const diagnosis) {
+    const ck_argument names[] = {CK_ARG_BATCH,    CK_ARG_HEADS,    CK_ARG_KV_HEADS, CK_ARG_SEQLEN_Q,
+                                 CK_ARG_SEQLEN_K, CK_ARG_HEAD_DIM, CK_ARG_VALUE_DIM};
+    const int64_t sizes[] = {p->batch,    p->heads,    p->kv_heads, p->seqlen_q,
+                             p->seqlen_k, p->head_dim, p->value_dim};
+    ck_status status = check_sizes(names, sizes, 7, diagnosis);
+    if (status == CK_OK) status = check_attention_values(kernel, p, diagnosis);
+    const int64_t query_sizes[] = {p->batch, p->heads, p->seqlen_q, ck_max(p->head_dim, p->value_dim)};
+    const int64_t key_sizes[] = {p->batch, p->heads, p->seqlen_k, ck_max(p->head_dim, p->value_dim)};
+    const int64_t score_sizes[] = {p->seqlen_q, p->seqlen_k};
+    if (status == CK_OK) status = check_products(query_sizes, 4, CK_ARG_SEQLEN_Q, diagnosis);
+    if (status == CK_OK) status = check_products(key_sizes, 4, CK_ARG_SEQLEN_K, diagnosis);
+    if (status == CK_OK) status = check_products(score_sizes, 2, CK_ARG_SEQLEN_K, diagnosis);
+    if (status == CK_OK) status = check_key_lengths(p, diagnosis);
+    if (status != CK_OK) return status;
+
+    layout layouts[8];
+    int count = 0;
+    layouts[count++] =
+        operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
+    layouts[count++] =
+        operand_layout(CK_ARG_K, &p->k, p->batch, p->kv_heads, p->seqlen_k, p->head_dim, false);
+    layouts[count++] =
+        operand_layout(CK_ARG_V, &p->v, p->batch, p->kv_heads, p->seqlen_k, p->value_dim, false);
+    layouts[count++] =
+        operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
+    if (is_given(p->lse.data, p->lse.count))
+        layouts[count++] = operand_layout(CK_ARG_LSE, &p->lse, p->batch, p->heads, p->seqlen_q, 1, true);
+    if (is_given(p->weights.data, p->weights.count))
+        layouts[count++] = operand_layout(CK_ARG_WEIGHTS, &p->weights, p->batch, p->heads, p->seqlen_q,
+                                          p->seqlen_k, true);
+    if (p->mask_kind != CK_MASK_NONE) layouts[count++] = score_layout(CK_ARG_MASK, &p->mask, p, 1);
+    if (is_given(p->bias.data, p->bias.count))
+        layouts[count++] = score_layout(CK_ARG_BIAS, &p->bias, p, sizeof(float));
+    return check_layouts(layouts, count, check, diagnosis);
+}
+
+static layout matrix_layout(const ck_argument argument, const ck_matrix *const x, const int64_t batch,
+                            const int64_t rows, const int64_t columns, const bool is_output) {
+    return (layout){.argument = argument,
+                    .data = x->data,
+                    .count = x->count,
+                    .offset = x->offset,
+                    .sizes = {batch, 1, rows, columns},
+                    .strides = {x->batch_stride, 0, x->row_stride, 1},
+                    .element_bytes = sizeof(float),
+                    .is_output = is_output};
+}
+
+ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const p, const ck_check check,
+                           ck_diagnosis *const diagnosis) {
+    if ((uint32_t)kernel > CK_FUSED)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_KERNEL, -1, kernel, CK_FUSED);
+    const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE};
+    const int64_t sizes[] = {p->batch, p->m, p->n, p->k};
+    ck_status status = check_sizes(names, sizes, 4, diagnosis);
+    const int64_t output_sizes[] = {p->batch, p->m, p->n}, a_sizes[] = {p->batch, p->m, p->k},
+                  b_sizes[] = {p->batch, p->k, p->n};
+    if (status == CK_OK) status = check_products(output_sizes, 3, CK_ARG_C, diagnosis);
+    if (status == CK_OK) status = check_products(a_sizes, 3, CK_ARG_A, diagnosis);
+    if (status == CK_OK) status = check_products(b_sizes, 3, CK_ARG_B, diagnosis);
+    if (status != CK_OK) return status;
+    if (!isfinite(p->alpha)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_ALPHA, -1, 0, 0);
+    if (!isfinite(p->beta)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_BETA, -1, 0, 0);
+    const int64_t a_rows = p->transpose_a ? p->k : p->m, a_columns = p->transpose_a ? p->m : p->k;
+    const int64_t b_rows = p->transpose_b ? p->n : p->k, b_columns = p->transpose_b ? p->k : p->n;
+    layout layouts[3] = {matrix_layout(CK_ARG_A, &p->a, p->batch, a_rows, a_columns, false),
+                         matrix_layout(CK_ARG_B, &p->b, p->batch, b_rows, b_columns, false),
+                         matrix_layout(CK_ARG_C, &p->c, p->batch, p->m, p->n, true)};
+    return check_layouts(layouts, 3, check, diagnosis);
+}
+
+ck_options ck_options_default(void) {
+    return (ck_options){.threads = CK_ALL_THREADS, .isa = CK_ISA_AUTO};
+}
+
+ck_status ck_options_resolve(const ck_options *const options, ck_options *const resolved,
+                             ck_diagnosis *const diagnosis) {
+    *resolved = *options;
+    if (options->threads == CK_ALL_THREADS) {
+        resolved->threads = ck_machine_info()->usable_cores;
+    } else if (options->threads < 1 || options->threads > CK_MAX_THREADS) {
+        return report(diagnosis, CK_BAD_THREADS, CK_ARG_THREADS, -1, options->threads, CK_MAX_THREADS);
+    }
+    if (ck_isa_resolve(options->isa, &resolved->isa) != CK_OK)
+        return report(diagnosis, CK_ISA_UNAVAILABLE, CK_ARG_ISA, -1, options->isa, 0);
+    return CK_OK;
+}
+
+const char *ck_status_text(const ck_status status) {
+    switch (status) {
+        case CK_OK: return "ok";
+        case CK_NULL_POINTER: return "a data pointer is null";
+        case CK_NEGATIVE_SIZE: return "a size is negative";
+        case CK_HEADS_NOT_MULTIPLE: return "heads is not a multiple of kv_heads";
+        case CK_SMALL_STRIDE: return "a stride is too small";
+        case CK_SHORT_SPAN: return "an argument has too few elements for its layout";
+        case CK_SIZE_OVERFLOW: return "a size is too large";
+        case CK_OVERLAP: return "an output overlaps another argument";
+        case CK_NOT_FINITE: return "a factor is not finite";
+        case CK_BAD_VALUE: return "an option has no such value";
+        case CK_BAD_KEY_LENGTH: return "a key length is out of range";
+        case CK_BAD_THREADS: return "the thread count is out of range";
+        case CK_ISA_UNAVAILABLE: return "the instruction set is not available here";
+        case CK_SMALL_WORKSPACE: return "the workspace is too small or not aligned";
+        case CK_OUT_OF_MEMORY: return "out of memory";
+    }
+    return "unknown status";
+}

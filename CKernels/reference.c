@@ -1,0 +1,142 @@
+// The specification: attention in three plain passes with the scores materialised, and the triple loop
+// of a GEMM. f32, no SIMD, no blocking, libm's expf; parallel over heads or rows only. The other
+// kernels are compared with this, and this with the oracle.
+#include "reference.h"
+
+#include <math.h>
+
+#include "attention.h"
+#include "parallel.h"
+#include "problem.h"
+
+// --- Attention: one task is one (batch, head) -------------------------------------------------
+
+typedef struct {
+    const ck_attention_problem *problem;
+    float *scores;  // [threads][seqlen_q][seqlen_k]
+} naive_run;
+
+// Masked slots hold -0 in the weights: they add nothing, and pass 3 leaves their V alone.
+#define MASKED_WEIGHT (-0.0f)
+
+static bool is_visible(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
+                       const int64_t j) {
+    if (j >= ck_key_limit(p, b, i)) return false;
+    if (p->mask_kind != CK_MASK_NONE) {
+        const uint8_t *const mask = p->mask.data;
+        const bool set = mask[ck_score_index(&p->mask, b, h, i) + j * p->mask.column_stride] != 0;
+        if (set != (p->mask_kind == CK_MASK_KEEP)) return false;
+    }
+    const float *const bias = p->bias.data;
+    return !bias || bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride] != -INFINITY;
+}
+
+// Pass 1: S = scale * Q K^T + bias, -inf where masked.
+static void compute_scores(const ck_attention_problem *const p, const int64_t b, const int64_t h,
+                           float *const scores) {
+    const int64_t kv_head = h / (p->heads / p->kv_heads);
+    const float *const bias = p->bias.data;
+    for (int64_t i = 0; i < p->seqlen_q; ++i) {
+        const float *const q = ck_at(&p->q, b, h, i);
+        for (int64_t j = 0; j < p->seqlen_k; ++j) {
+            float *const score = &scores[i * p->seqlen_k + j];
+            if (!is_visible(p, b, h, i, j)) {
+                *score = -INFINITY;
+                continue;
+            }
+            const float *const k = ck_at(&p->k, b, kv_head, j);
+            float dot = 0;
+            for (int64_t c = 0; c < p->head_dim; ++c) dot += q[c] * k[c];
+            *score = p->scale * dot;
+            if (bias) *score += bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride];
+        }
+    }
+}
+
+// Pass 2: P = exp(S - max) / sum, row by row in place, and lse = max + ln(sum).
+static void compute_softmax(const ck_attention_problem *const p, const int64_t b, const int64_t h,
+                            float *const scores) {
+    for (int64_t i = 0; i < p->seqlen_q; ++i) {
+        float *const row = &scores[i * p->seqlen_k];
+        float largest = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < p->seqlen_k; ++j)
+            if (row[j] > largest || row[j] != row[j]) largest = row[j];
+        for (int64_t j = 0; j < p->seqlen_k; ++j) {
+            row[j] = row[j] == -INFINITY ? MASKED_WEIGHT : expf(row[j] - largest);
+            sum += row[j];
+        }
+        for (int64_t j = 0; sum != 0 && j < p->seqlen_k; ++j) row[j] /= sum;
+        if (p->lse.data) *ck_at(&p->lse, b, h, i) = largest == -INFINITY ? largest : largest + logf(sum);
+        for (int64_t j = 0; p->weights.data && j < p->seqlen_k; ++j)
+            ck_at(&p->weights, b, h, i)[j] = row[j] == 0 ? 0 : row[j];
+    }
+}
+
+// Pass 3: O = P V over the visible keys.
+static void compute_values(const ck_attention_problem *const p, const int64_t b, const int64_t h,
+                           const float *const weights) {
+    const int64_t kv_head = h / (p->heads / p->kv_heads);
+    for (int64_t i = 0; i < p->seqlen_q; ++i) {
+        float *const o = ck_at(&p->o, b, h, i);
+        for (int64_t c = 0; c < p->value_dim; ++c) o[c] = 0;
+        for (int64_t j = 0; j < p->seqlen_k; ++j) {
+            const float weight = weights[i * p->seqlen_k + j];
+            if (weight == 0 && signbit(weight)) continue;
+            const float *const v = ck_at(&p->v, b, kv_head, j);
+            for (int64_t c = 0; c < p->value_dim; ++c) o[c] += weight * v[c];
+        }
+    }
+}
+
+static void naive_head(void *const context, const int64_t index, const int32_t worker) {
+    const naive_run *const run = context;
+    const ck_attention_problem *const p = run->problem;
+    const int64_t b = index / p->heads, h = index % p->heads;
+    float *const scores = run->scores + worker * p->seqlen_q * p->seqlen_k;
+    compute_scores(p, b, h, scores);
+    compute_softmax(p, b, h, scores);
+    compute_values(p, b, h, scores);
+}
+
+static int32_t naive_threads(const ck_attention_call *const call) {
+    return (int32_t)ck_min(call->threads, call->problem->batch * call->problem->heads);
+}
+
+static naive_run layout(const ck_attention_call *const call, ck_arena *const arena) {
+    const ck_attention_problem *const p = call->problem;
+    int64_t floats;
+    if (__builtin_mul_overflow(p->seqlen_q * p->seqlen_k, (int64_t)naive_threads(call), &floats)) floats = -1;
+    return (naive_run){.problem = p, .scores = ck_arena_take(arena, floats, sizeof(float))};
+}
+
+void ck_attention_naive_measure(const ck_attention_call *const call, ck_arena *const arena) {
+    layout(call, arena);
+}
+
+void ck_attention_naive_run(const ck_attention_call *const call, ck_arena *const arena) {
+    naive_run run = layout(call, arena);
+    ck_parallel_for(call->problem->batch * call->problem->heads, naive_threads(call), naive_head, &run);
+}
+
+// --- GEMM: one task is one row of C -------------------------------------------------------------
+
+static void naive_row(void *const context, const int64_t index, const int32_t worker) {
+    (void)worker;
+    const ck_gemm_problem *const p = context;
+    const int64_t n = index / p->m, i = index % p->m;
+    const float *const a = (const float *)p->a.data + p->a.offset + n * p->a.batch_stride;
+    const float *const b = (const float *)p->b.data + p->b.offset + n * p->b.batch_stride;
+    float *const c = (float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
+    for (int64_t j = 0; j < p->n; ++j) {
+        float sum = 0;
+        for (int64_t k = 0; k < p->k; ++k)
+            sum += (p->transpose_a ? a[k * p->a.row_stride + i] : a[i * p->a.row_stride + k]) *
+                   (p->transpose_b ? b[j * p->b.row_stride + k] : b[k * p->b.row_stride + j]);
+        c[j] = p->beta == 0 ? p->alpha * sum : p->alpha * sum + p->beta * c[j];
+    }
+}
+
+void ck_gemm_naive(const ck_gemm_problem *const problem, const int32_t threads) {
+    ck_gemm_problem context = *problem;
+    ck_parallel_for(problem->batch * problem->m, threads, naive_row, &context);
+}

@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// OpenMP is the thread back end. Set ATTENTION_KERNELS_PTHREADS=1 to build on POSIX threads instead,
+// where libomp is absent or a second copy of it must not be linked.
+let usesPOSIXThreads = Context.environment["ATTENTION_KERNELS_PTHREADS"] == "1"
+
+// The kernels are optimised in debug builds too: an unoptimised microkernel is of no use to anyone.
+// No -march: ISAs are chosen at run time, and each is compiled in its own file by attribute.
+var cSettings: [CSetting] = [
+    .unsafeFlags(["-std=c17", "-O3", "-fno-math-errno", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+]
+var linkerSettings: [LinkerSetting] = []
+if usesPOSIXThreads {
+    cSettings.append(.define("CK_PTHREADS"))
+} else {
+    cSettings += [
+        .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),
+        .unsafeFlags(["-Xclang", "-fopenmp"], .when(platforms: [.macOS])),
+    ]
+    linkerSettings += [
+        .linkedLibrary("omp5", .when(platforms: [.linux])),
+        .linkedLibrary("omp", .when(platforms: [.macOS])),
+        .unsafeFlags(
+            ["-L/opt/homebrew/opt/libomp/lib", "-L/usr/local/opt/libomp/lib"],
+            .when(platforms: [.macOS])),
+    ]
+}
+
+let package = Package(
+    name: "AttentionKernels",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "AttentionKernels", targets: ["AttentionKernels"]),
+        .library(name: "CKernels", targets: ["CKernels"]),
+        .library(name: "Safetensors", targets: ["Safetensors"]),
+    ],
+    targets: [
+        .target(
+            name: "CKernels",
+            path: "CKernels",
+            exclude: ["README.md"],
+            publicHeadersPath: "include",
+            cSettings: cSettings,
+            linkerSettings: linkerSettings),
+        // Lifetimes: borrowed inputs and outputs are types that cannot outlive their spans. Users need no flag.
+        .target(
+            name: "AttentionKernels", dependencies: ["CKernels"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        .target(name: "Safetensors"),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        .target(
+            name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],
+            path: "Tests/TestSupport"),
+        .testTarget(
+            name: "KernelTests",
+            dependencies: ["AttentionKernels", "CKernels", "TestSupport", "AllocationCounter"],
+            path: "Tests/KernelTests"),
+        .testTarget(
+            name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)
