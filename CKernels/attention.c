@@ -34,9 +34,8 @@ static void run(const ck_kernel kernel, const ck_attention_call *const call, ck_
 }
 
 static ck_status prepare(const ck_kernel kernel, const ck_attention_problem *const problem,
-                         const ck_options *const options, const ck_check check,
-                         ck_options *const resolved, ck_attention_call *const call, size_t *const bytes,
-                         ck_diagnosis *const diagnosis) {
+                         const ck_options *const options, const ck_check check, ck_options *const resolved,
+                         ck_attention_call *const call, size_t *const bytes, ck_diagnosis *const diagnosis) {
     ck_status status = ck_attention_validate(kernel, problem, check, diagnosis);
     if (status == CK_OK) status = ck_options_resolve(options, resolved, diagnosis);
     if (status != CK_OK) return status;
@@ -66,8 +65,8 @@ ck_status ck_attention_forward(const ck_kernel kernel, const ck_attention_proble
     ck_options resolved;
     ck_attention_call call;
     size_t bytes;
-    ck_status status = prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &call,
-                               &bytes, told);
+    ck_status status =
+        prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &call, &bytes, told);
     if (status != CK_OK) return status;
     if (problem->batch == 0 || problem->heads == 0 || problem->seqlen_q == 0) return CK_OK;
     ck_arena arena;

@@ -78,7 +78,8 @@ static void compute_scores(const blocked_run *const run, const blocked_task *con
     ck_gemm_run(run->call->ops, &scratch->score_gemm, &product);
 }
 
-static bool has_nonfinite(const float *const rows, const int64_t stride, const int64_t count, const int64_t width) {
+static bool has_nonfinite(const float *const rows, const int64_t stride, const int64_t count,
+                          const int64_t width) {
     for (int64_t i = 0; i < count; ++i) {
         // x - x is 0 for finite x and NaN otherwise; the sum of them vectorises.
         float sum = 0;
@@ -91,30 +92,23 @@ static bool has_nonfinite(const float *const rows, const int64_t stride, const i
     return false;
 }
 
-// O = P V without the GEMM, where V holds NaN or Inf in keys that some row must not see: a product
-// with the weight 0 would let them through. Masked weights are -0.
-static void add_values_carefully(const ck_attention_problem *const p, const blocked_task *const t,
-                                 const float *const weights) {
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    for (int64_t i = 0; i < t->rows; ++i) {
-        float *const o = ck_at(&p->o, t->batch, t->head, t->row + i);
-        for (int64_t c = 0; c < p->value_dim; ++c) o[c] = 0;
-        for (int64_t j = 0; j < t->keys; ++j) {
-            const float weight = weights[i * p->seqlen_k + j];
-            if (weight == 0 && signbit(weight)) continue;
-            const float *const v = ck_at(&p->v, t->batch, kv_head, j);
-            for (int64_t c = 0; c < p->value_dim; ++c) o[c] = fmaf(weight, v[c], o[c]);
-        }
-    }
-}
-
 static void compute_values(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t kv_head = t->head / (p->heads / p->kv_heads);
     const float *const v = ck_at(&p->v, t->batch, kv_head, 0);
+    // NaN or Inf in a key that some row must not see: the GEMM would multiply it by 0 and let it through.
     if (t->keys == 0 || (t->masks && has_nonfinite(v, p->v.row_stride, t->keys, p->value_dim))) {
-        add_values_carefully(p, t, scratch->scores);
+        const ck_careful_values values = {.rows = t->rows,
+                                          .keys = t->keys,
+                                          .value_dim = p->value_dim,
+                                          .weights = scratch->scores,
+                                          .weights_stride = p->seqlen_k,
+                                          .v = v,
+                                          .v_stride = p->v.row_stride,
+                                          .o = ck_at(&p->o, t->batch, t->head, t->row),
+                                          .o_stride = p->o.row_stride};
+        run->call->ops->careful_values(&values);
         return;
     }
     const ck_gemm_operation product = {.m = t->rows,

@@ -22,7 +22,8 @@ static fused_run layout(const ck_attention_call *const call, ck_arena *const are
         if (run.scratch) run.scratch[worker] = scratch;
     }
     if (plan->split)
-        run.partial = ck_arena_take(arena, plan->tasks * plan->task_rows * ck_partial_floats(p), sizeof(float));
+        run.partial =
+            ck_arena_take(arena, plan->tasks * plan->task_rows * ck_partial_floats(p), sizeof(float));
     return run;
 }
 
@@ -68,6 +69,5 @@ static void combine(void *const context, const int64_t index, const int32_t work
 void ck_attention_fused_run(const ck_attention_call *const call, ck_arena *const arena) {
     fused_run run = layout(call, arena);
     ck_parallel_for(run.plan.tasks, run.plan.threads, forward, &run);
-    if (run.plan.split)
-        ck_parallel_for(run.plan.tasks / run.plan.chunks, run.plan.threads, combine, &run);
+    if (run.plan.split) ck_parallel_for(run.plan.tasks / run.plan.chunks, run.plan.threads, combine, &run);
 }

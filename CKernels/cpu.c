@@ -46,8 +46,7 @@ static bool detect(const ck_isa isa) {
     const unsigned highest_subleaf = eax;
     const uint64_t state = enabled_state();
     const bool avx2 = (state & XCR0_AVX) == XCR0_AVX && (ebx & LEAF7_EBX_AVX2);
-    const unsigned wanted =
-        LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512BW | LEAF7_EBX_AVX512VL;
+    const unsigned wanted = LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512BW | LEAF7_EBX_AVX512VL;
     const bool avx512 = avx2 && (state & XCR0_AVX512) == XCR0_AVX512 && (ebx & wanted) == wanted;
     switch (isa) {
         case CK_ISA_AVX2: return avx2;
@@ -62,8 +61,8 @@ static bool detect(const ck_isa isa) {
 static void read_name(char *const name, const size_t capacity) {
     unsigned words[12];
     for (unsigned leaf = 0; leaf < 3; ++leaf) {
-        if (!__get_cpuid(0x80000002u + leaf, &words[4 * leaf], &words[4 * leaf + 1],
-                         &words[4 * leaf + 2], &words[4 * leaf + 3])) {
+        if (!__get_cpuid(0x80000002u + leaf, &words[4 * leaf], &words[4 * leaf + 1], &words[4 * leaf + 2],
+                         &words[4 * leaf + 3])) {
             snprintf(name, capacity, "x86-64");
             return;
         }

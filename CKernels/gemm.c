@@ -16,10 +16,10 @@ ck_gemm_scratch ck_gemm_scratch_take(ck_arena *const arena, const ck_ops *const 
                                      const int64_t n, const int64_t k, const int32_t threads) {
     ck_gemm_scratch scratch = {.plan = ck_plan_gemm(ops, m, n, k, threads)};
     const int64_t kc = ck_min(k, CK_GEMM_KC);
-    scratch.a = ck_arena_take(
-        arena, ck_round_up(ck_min(m, scratch.plan.mc), ops->gemm_mr) * kc, sizeof(float));
-    scratch.b = ck_arena_take(
-        arena, ck_round_up(ck_min(n, scratch.plan.nc), ops->gemm_nr) * kc, sizeof(float));
+    scratch.a =
+        ck_arena_take(arena, ck_round_up(ck_min(m, scratch.plan.mc), ops->gemm_mr) * kc, sizeof(float));
+    scratch.b =
+        ck_arena_take(arena, ck_round_up(ck_min(n, scratch.plan.nc), ops->gemm_nr) * kc, sizeof(float));
     return scratch;
 }
 

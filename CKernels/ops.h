@@ -38,15 +38,27 @@ typedef struct {
     float *lse;  // [rows]
 } ck_softmax_rows;
 
+// O = P V with masked weights (-0) left out, not multiplied: for V that holds NaN or Inf. The sums are
+// those of the GEMM, element for element.
+typedef struct {
+    int64_t rows, keys, value_dim;
+    const float *weights;  // [rows][weights_stride]
+    int64_t weights_stride;
+    const float *v;  // [keys][v_stride]
+    int64_t v_stride;
+    float *o;  // [rows][o_stride]
+    int64_t o_stride;
+} ck_careful_values;
+
 // The fused kernel's unit of work; attention_fused.c fills it.
 typedef struct {
     const ck_attention_problem *problem;
     const ck_attention_plan *plan;
     int64_t batch, kv_head;
-    int64_t first_row, rows;          // rows of the KV head's group: row = query * group + head in group
-    int64_t first_chunk, end_chunk;   // KV chunks
-    ck_fused_scratch scratch;         // this worker's
-    float *partial;                   // null: write O and lse; else the state of these rows, see plan.h
+    int64_t first_row, rows;         // rows of the KV head's group: row = query * group + head in group
+    int64_t first_chunk, end_chunk;  // KV chunks
+    ck_fused_scratch scratch;        // this worker's
+    float *partial;                  // null: write O and lse; else the state of these rows, see plan.h
 } ck_fused_task;
 
 typedef struct ck_ops {
@@ -57,6 +69,7 @@ typedef struct ck_ops {
     void (*gemm_pack_b)(const ck_pack *pack);
     void (*gemm_block)(const ck_gemm_block *block);
     void (*softmax_rows)(const ck_softmax_rows *rows);
+    void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.
     void (*attention_combine)(const ck_fused_task *task);

@@ -71,15 +71,16 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
     return CK_OK;
 }
 
-ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, const int64_t i, double *const c,
-                             double *const magnitude, ck_diagnosis *const diagnosis) {
+ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
+                             double *const c, double *const magnitude, ck_diagnosis *const diagnosis) {
     ck_diagnosis unused;
     const ck_status status = ck_gemm_validate(CK_NAIVE, p, CK_CHECK_LAYOUT, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
     const float *const a = (const float *)p->a.data + p->a.offset + n * p->a.batch_stride;
     const float *const b = (const float *)p->b.data + p->b.offset + n * p->b.batch_stride;
     const float *const old =
-        p->beta == 0 ? NULL : (const float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
+        p->beta == 0 ? NULL
+                     : (const float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
     for (int64_t j = 0; j < p->n; ++j) {
         double sum = 0, size = 0;
         for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
@@ -89,7 +90,8 @@ ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, co
             size += fabs(x * y);
         }
         c[j] = (double)p->alpha * sum + (old ? (double)p->beta * (double)old[j] : 0);
-        if (magnitude) magnitude[j] = fabs((double)p->alpha) * size + (old ? fabs((double)p->beta * (double)old[j]) : 0);
+        if (magnitude)
+            magnitude[j] = fabs((double)p->alpha) * size + (old ? fabs((double)p->beta * (double)old[j]) : 0);
     }
     return CK_OK;
 }

@@ -11,17 +11,22 @@
 #if defined(CK_PTHREADS)
 #include <pthread.h>
 #elif !defined(_OPENMP)
-#error "AttentionKernels is compiled without -fopenmp: build it with SwiftPM, or set ATTENTION_KERNELS_PTHREADS=1 for POSIX threads."
+#error \
+    "AttentionKernels is compiled without -fopenmp: build it with SwiftPM, or set ATTENTION_KERNELS_PTHREADS=1 for POSIX threads."
 #elif defined(__linux__) && defined(__has_include)
-#if !__has_include("/usr/lib/x86_64-linux-gnu/libomp5.so") && \
-    !__has_include("/usr/lib/aarch64-linux-gnu/libomp5.so") && !__has_include("/usr/lib/libomp5.so") && \
-    !__has_include("/usr/lib64/libomp5.so") && !__has_include("/usr/local/lib/libomp5.so")
-#error "OpenMP is missing: run 'apt-get install libomp-dev', or set ATTENTION_KERNELS_PTHREADS=1 to build on POSIX threads."
+#if !__has_include("/usr/lib/x86_64-linux-gnu/libomp5.so") &&                               \
+                   !__has_include("/usr/lib/aarch64-linux-gnu/libomp5.so") &&               \
+                                  !__has_include("/usr/lib/libomp5.so") &&                  \
+                                                 !__has_include("/usr/lib64/libomp5.so") && \
+                                                                !__has_include("/usr/local/lib/libomp5.so")
+#error \
+    "OpenMP is missing: run 'apt-get install libomp-dev', or set ATTENTION_KERNELS_PTHREADS=1 to build on POSIX threads."
 #endif
 #elif defined(__APPLE__) && defined(__has_include)
 #if !__has_include("/opt/homebrew/opt/libomp/lib/libomp.dylib") && \
-    !__has_include("/usr/local/opt/libomp/lib/libomp.dylib")
-#error "OpenMP is missing: run 'brew install libomp', or set ATTENTION_KERNELS_PTHREADS=1 to build on POSIX threads."
+                   !__has_include("/usr/local/opt/libomp/lib/libomp.dylib")
+#error \
+    "OpenMP is missing: run 'brew install libomp', or set ATTENTION_KERNELS_PTHREADS=1 to build on POSIX threads."
 #endif
 #endif
 
@@ -109,8 +114,7 @@ const char *ck_parallel_name(void) { return "openmp"; }
 
 #endif
 
-void ck_parallel_for(const int64_t tasks, const int32_t threads, const ck_task_fn fn,
-                     void *const context) {
+void ck_parallel_for(const int64_t tasks, const int32_t threads, const ck_task_fn fn, void *const context) {
     if (tasks <= 1 || threads <= 1) {
         for (int64_t task = 0; task < tasks; ++task) fn(context, task, 0);
         return;

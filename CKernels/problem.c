@@ -17,12 +17,12 @@ typedef struct {
     int64_t sizes[4], strides[4];
     size_t element_bytes;
     bool is_output;
+    bool is_score;                   // mask or bias: all strides free
     uintptr_t first_byte, end_byte;  // filled by check_layout; equal if the operand is empty
 } layout;
 
-static ck_status report(ck_diagnosis *const diagnosis, const ck_status status,
-                        const ck_argument argument, const int32_t dimension, const int64_t actual,
-                        const int64_t expected) {
+static ck_status report(ck_diagnosis *const diagnosis, const ck_status status, const ck_argument argument,
+                        const int32_t dimension, const int64_t actual, const int64_t expected) {
     *diagnosis = (ck_diagnosis){.argument = argument,
                                 .other = CK_ARG_NONE,
                                 .dimension = dimension,
@@ -31,8 +31,8 @@ static ck_status report(ck_diagnosis *const diagnosis, const ck_status status,
     return status;
 }
 
-static ck_status check_sizes(const ck_argument *const arguments, const int64_t *const sizes,
-                             const int count, ck_diagnosis *const diagnosis) {
+static ck_status check_sizes(const ck_argument *const arguments, const int64_t *const sizes, const int count,
+                             ck_diagnosis *const diagnosis) {
     for (int i = 0; i < count; ++i) {
         if (sizes[i] < 0) return report(diagnosis, CK_NEGATIVE_SIZE, arguments[i], -1, sizes[i], 0);
         if (sizes[i] > MAX_LENGTH)
@@ -49,8 +49,7 @@ static bool extent(const layout *const x, int64_t *const low, int64_t *const hig
     for (int axis = 0; axis < 4; ++axis) {
         int64_t reach;
         if (__builtin_mul_overflow(x->sizes[axis] - 1, x->strides[axis], &reach)) return false;
-        if (__builtin_add_overflow(reach < 0 ? *low : *high, reach, reach < 0 ? low : high))
-            return false;
+        if (__builtin_add_overflow(reach < 0 ? *low : *high, reach, reach < 0 ? low : high)) return false;
     }
     return true;
 }
@@ -92,11 +91,10 @@ static ck_status check_layout(layout *const x, const ck_check check, ck_diagnosi
     int32_t axis = 2;
     int64_t needed = x->sizes[3];
     if (x->is_output ? !is_injective(x, &axis, &needed)
-                     : x->strides[3] == 1 && x->sizes[2] > 1 && magnitude(x->strides[2]) < needed)
+                     : !x->is_score && x->sizes[2] > 1 && magnitude(x->strides[2]) < needed)
         return report(diagnosis, CK_SMALL_STRIDE, x->argument, axis, x->strides[axis], needed);
     if (low < 0) return report(diagnosis, CK_SHORT_SPAN, x->argument, -1, low, 0);
-    if (high >= x->count)
-        return report(diagnosis, CK_SHORT_SPAN, x->argument, -1, x->count, high + 1);
+    if (high >= x->count) return report(diagnosis, CK_SHORT_SPAN, x->argument, -1, x->count, high + 1);
     if (check == CK_CHECK_LAYOUT) return CK_OK;
     if (!x->data) return report(diagnosis, CK_NULL_POINTER, x->argument, -1, 0, high + 1);
     x->first_byte = (uintptr_t)x->data + (size_t)low * x->element_bytes;
@@ -126,8 +124,8 @@ static ck_status check_layouts(layout *const layouts, const int count, const ck_
     return CK_OK;
 }
 
-static ck_status check_products(const int64_t *const sizes, const int count,
-                                const ck_argument argument, ck_diagnosis *const diagnosis) {
+static ck_status check_products(const int64_t *const sizes, const int count, const ck_argument argument,
+                                ck_diagnosis *const diagnosis) {
     int64_t product = 1;
     for (int i = 0; i < count; ++i)
         if (__builtin_mul_overflow(product, ck_max(sizes[i], 1), &product) || product > INT64_MAX / 64)
@@ -135,9 +133,9 @@ static ck_status check_products(const int64_t *const sizes, const int count,
     return CK_OK;
 }
 
-static layout operand_layout(const ck_argument argument, const ck_operand *const x,
-                             const int64_t batch, const int64_t heads, const int64_t rows,
-                             const int64_t columns, const bool is_output) {
+static layout operand_layout(const ck_argument argument, const ck_operand *const x, const int64_t batch,
+                             const int64_t heads, const int64_t rows, const int64_t columns,
+                             const bool is_output) {
     return (layout){.argument = argument,
                     .data = x->data,
                     .count = x->count,
@@ -150,14 +148,14 @@ static layout operand_layout(const ck_argument argument, const ck_operand *const
 
 static layout score_layout(const ck_argument argument, const ck_score_operand *const x,
                            const ck_attention_problem *const p, const size_t element_bytes) {
-    return (layout){
-        .argument = argument,
-        .data = x->data,
-        .count = x->count,
-        .offset = x->offset,
-        .sizes = {p->batch, p->heads, p->seqlen_q, p->seqlen_k},
-        .strides = {x->batch_stride, x->head_stride, x->row_stride, x->column_stride},
-        .element_bytes = element_bytes};
+    return (layout){.argument = argument,
+                    .data = x->data,
+                    .count = x->count,
+                    .offset = x->offset,
+                    .sizes = {p->batch, p->heads, p->seqlen_q, p->seqlen_k},
+                    .strides = {x->batch_stride, x->head_stride, x->row_stride, x->column_stride},
+                    .element_bytes = element_bytes,
+                    .is_score = true};
 }
 
 // An optional operand counts as given when it has a pointer or claims elements.
@@ -171,8 +169,8 @@ static ck_status check_key_lengths(const ck_attention_problem *const p, ck_diagn
         return report(diagnosis, CK_NULL_POINTER, CK_ARG_KV_LENGTHS, -1, 0, p->batch);
     for (int64_t b = 0; b < p->batch; ++b)
         if (p->kv_lengths[b] < 0 || p->kv_lengths[b] > p->seqlen_k)
-            return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_KV_LENGTHS, (int32_t)b,
-                          p->kv_lengths[b], p->seqlen_k);
+            return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_KV_LENGTHS, (int32_t)b, p->kv_lengths[b],
+                          p->seqlen_k);
     return CK_OK;
 }
 
@@ -209,19 +207,17 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
 
     layout layouts[8];
     int count = 0;
-    layouts[count++] =
-        operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
+    layouts[count++] = operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
     layouts[count++] =
         operand_layout(CK_ARG_K, &p->k, p->batch, p->kv_heads, p->seqlen_k, p->head_dim, false);
     layouts[count++] =
         operand_layout(CK_ARG_V, &p->v, p->batch, p->kv_heads, p->seqlen_k, p->value_dim, false);
-    layouts[count++] =
-        operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
+    layouts[count++] = operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
     if (is_given(p->lse.data, p->lse.count))
         layouts[count++] = operand_layout(CK_ARG_LSE, &p->lse, p->batch, p->heads, p->seqlen_q, 1, true);
     if (is_given(p->weights.data, p->weights.count))
-        layouts[count++] = operand_layout(CK_ARG_WEIGHTS, &p->weights, p->batch, p->heads, p->seqlen_q,
-                                          p->seqlen_k, true);
+        layouts[count++] =
+            operand_layout(CK_ARG_WEIGHTS, &p->weights, p->batch, p->heads, p->seqlen_q, p->seqlen_k, true);
     if (p->mask_kind != CK_MASK_NONE) layouts[count++] = score_layout(CK_ARG_MASK, &p->mask, p, 1);
     if (is_given(p->bias.data, p->bias.count))
         layouts[count++] = score_layout(CK_ARG_BIAS, &p->bias, p, sizeof(float));
@@ -263,9 +259,7 @@ ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const 
     return check_layouts(layouts, 3, check, diagnosis);
 }
 
-ck_options ck_options_default(void) {
-    return (ck_options){.threads = CK_ALL_THREADS, .isa = CK_ISA_AUTO};
-}
+ck_options ck_options_default(void) { return (ck_options){.threads = CK_ALL_THREADS, .isa = CK_ISA_AUTO}; }
 
 ck_status ck_options_resolve(const ck_options *const options, ck_options *const resolved,
                              ck_diagnosis *const diagnosis) {

@@ -44,8 +44,8 @@ static inline float *ck_at(const ck_operand *const x, const int64_t batch, const
 }
 
 // The index of element (batch, head, row, 0) of a mask or bias.
-static inline int64_t ck_score_index(const ck_score_operand *const x, const int64_t batch,
-                                     const int64_t head, const int64_t row) {
+static inline int64_t ck_score_index(const ck_score_operand *const x, const int64_t batch, const int64_t head,
+                                     const int64_t row) {
     return x->offset + batch * x->batch_stride + head * x->head_stride + row * x->row_stride;
 }
 

@@ -15,9 +15,9 @@
 #define CK_ALIGNMENT 64
 
 typedef struct {
-    char *base;      // null while measuring
-    size_t used;     // bytes handed out, a multiple of CK_ALIGNMENT
-    bool overflow;   // a size did not fit into size_t
+    char *base;     // null while measuring
+    size_t used;    // bytes handed out, a multiple of CK_ALIGNMENT
+    bool overflow;  // a size did not fit into size_t
 } ck_arena;
 
 // Space for count * size bytes; null while measuring or after an overflow.

@@ -74,8 +74,7 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 
 // The lower and upper half of a0 b0 a1 b1 ...
 #if CK_VL == 16
-#define CK_ZIP_LO(a, b) \
-    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define CK_ZIP_HI(a, b) \
     __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #elif CK_VL == 8
