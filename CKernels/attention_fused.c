@@ -8,7 +8,7 @@ typedef struct {
     const ck_attention_call *call;
     ck_attention_plan plan;
     ck_fused_scratch *scratch;  // [threads]
-    float *partial;             // [batch][kv_heads][row_blocks][chunks][task_rows][2 + value_dim], or null
+    float *partial;             // [batch][kv_heads][row_blocks][chunks][task_rows][3 + value_dim], or null
 } fused_run;
 
 // An array of scratches on the stack would bound the threads; it lies in the workspace, at its head.

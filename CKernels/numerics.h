@@ -19,7 +19,9 @@
 // folded left to right. Also the unit of split-KV tasks.
 #define CK_KV_CHUNK 1024
 // A row's m is the largest of its first scores, and moves only when a later one exceeds it by more than
-// this, in the log2 domain; until then probabilities may reach 2^8.
+// this, in the log2 domain; until then probabilities may reach 2^8. It is kept as that score's two parts,
+// the dot product and what mask and bias add, so that x = scale * (dot - m_dot) + (added - m_added) loses
+// nothing however large the scores: equal ones stay equal, and the one that set m gives exactly 0.
 #define CK_RESCALE_THRESHOLD 8.0f
 // K of one accumulation chain of a GEMM; the sums of successive chains are added in order.
 #define CK_GEMM_KC 256
@@ -34,12 +36,12 @@ _Static_assert(CK_KV_CHUNK % CK_KEY_BLOCK == 0 && CK_KEY_BLOCK % CK_KEY_GROUP ==
 // sets of N(0,1) inputs, one chain errs by up to 8.6e-7, chains of 32 by 3.7e-7, of 16 by 2.5e-7.
 static inline int64_t ck_score_chain(const int64_t d) { return d <= 64 ? 16 : (d + 15) / 16 * 4; }
 
-// ln(2^m * l) for l > 0. Only + * / on doubles, so the same bits everywhere, whatever the libm:
-// l = 2^e f with f in [sqrt(1/2), sqrt(2)), ln f = 2 atanh(s), s = (f - 1) / (f + 1), |s| < 0.172,
+// ln(l) + m for l > 0, -inf for l == 0. Only + * / on doubles, so the same bits everywhere, whatever the
+// libm: l = 2^e f with f in [sqrt(1/2), sqrt(2)), ln f = 2 atanh(s), s = (f - 1) / (f + 1), |s| < 0.172,
 // whose series to s^15 is good to 1e-14.
-static inline float ck_lse(const float m, const float l) {
+static inline float ck_lse(const double m, const float l) {
     if (l == 0.0f) return -INFINITY;
-    if (!(l < INFINITY)) return l + m;
+    if (!(l < INFINITY)) return (float)(l + m);
     int exponent;
     double f = frexp((double)l, &exponent);
     if (f < 0.70710678118654752) {
@@ -49,7 +51,7 @@ static inline float ck_lse(const float m, const float l) {
     const double s = (f - 1) / (f + 1), s2 = s * s;
     double series = 0;
     for (int n = 15; n >= 1; n -= 2) series = series * s2 + 1.0 / n;
-    return (float)(((double)m + exponent) * CK_LN2 + 2 * s * series);
+    return (float)(m + exponent * CK_LN2 + 2 * s * series);
 }
 
 #endif

@@ -32,14 +32,16 @@ typedef struct {
     float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
 } ck_fused_scratch;
 
-// Fields of a panel's state: -m, threshold and l of this chunk; the part of l from the block of keys
-// under way; m and l of the chunks before; key limits (int32).
+// Fields of a panel's state: -m in its two parts, threshold and l of this chunk; the part of l from the
+// block of keys under way; m and l of the chunks before; key limits (int32).
 enum {
-    CK_STATE_NEG_M,
+    CK_STATE_NEG_DOT,
+    CK_STATE_NEG_ADDED,
     CK_STATE_THRESHOLD,
     CK_STATE_L,
     CK_STATE_BLOCK_L,
-    CK_STATE_TOTAL_M,
+    CK_STATE_TOTAL_DOT,
+    CK_STATE_TOTAL_ADDED,
     CK_STATE_TOTAL_L,
     CK_STATE_LIMIT,
     CK_STATE_FIELDS
@@ -63,9 +65,10 @@ ck_attention_plan ck_plan_fused(const struct ck_ops *ops, const ck_attention_pro
 ck_fused_scratch ck_fused_scratch_take(ck_arena *arena, const struct ck_ops *ops,
                                        const ck_attention_plan *plan, const ck_attention_problem *problem);
 
-// A partial state, for each row: m, l, then O[value_dim], unnormalised. [task rows][2 + value_dim].
+// A partial state, for each row: m in its two parts, l, then O[value_dim], unnormalised.
+#define CK_PARTIAL_HEAD 3
 static inline int64_t ck_partial_floats(const ck_attention_problem *const problem) {
-    return 2 + problem->value_dim;
+    return CK_PARTIAL_HEAD + problem->value_dim;
 }
 
 // Query rows a task of the blocked kernel: their scores against all keys stay in its workspace.
