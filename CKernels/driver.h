@@ -13,17 +13,21 @@ static inline ck_status ck_workspace_open(const ck_options *const options, const
                                           ck_diagnosis *const diagnosis) {
     *owned = NULL;
     *arena = (ck_arena){0};
-    *diagnosis = (ck_diagnosis){.argument = CK_ARG_WORKSPACE, .dimension = -1, .expected = (int64_t)bytes};
+    ck_diagnosis problem = {.argument = CK_ARG_WORKSPACE, .dimension = -1, .expected = (int64_t)bytes};
     if (options->workspace) {
-        diagnosis->actual = (int64_t)options->workspace_bytes;
+        problem.actual = (int64_t)options->workspace_bytes;
         const bool aligned = (uintptr_t)options->workspace % CK_ALIGNMENT == 0;
-        if (options->workspace_bytes < bytes || !aligned) return CK_SMALL_WORKSPACE;
+        if (options->workspace_bytes < bytes || !aligned) {
+            *diagnosis = problem;
+            return CK_SMALL_WORKSPACE;
+        }
         arena->base = options->workspace;
         return CK_OK;
     }
     if (bytes == 0) return CK_OK;
     *owned = aligned_alloc(CK_ALIGNMENT, bytes);  // an arena's size is a multiple of its alignment
     if (!*owned) {
+        *diagnosis = problem;
         return CK_OUT_OF_MEMORY;
     }
     arena->base = *owned;

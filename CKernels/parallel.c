@@ -121,5 +121,6 @@ void ck_parallel_for(const int64_t tasks, const int32_t threads, const ck_task_f
     }
     job shared = {.tasks = tasks, .fn = fn, .context = context, .control = fp_get()};
     atomic_init(&shared.next, 0);
-    run(&shared, tasks < threads ? (int32_t)tasks : threads);
+    // Never fewer than asked for: libomp keeps its team from region to region only while its size stays.
+    run(&shared, threads);
 }

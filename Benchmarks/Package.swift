@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that whoever depends on AttentionKernels neither resolves nor builds what
+// only the harness needs.
+let package = Package(
+    name: "AttentionBenchmarks",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "attention-bench", targets: ["attention-bench"])
+    ],
+    dependencies: [
+        // By name: the clone's folder may be called anything.
+        .package(name: "AttentionKernels", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        .target(
+            name: "BenchmarkHarness",
+            dependencies: [
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "CKernels", package: "AttentionKernels"),
+                .product(name: "Safetensors", package: "AttentionKernels"),
+            ]),
+        .executableTarget(
+            name: "attention-bench",
+            dependencies: [
+                "BenchmarkHarness",
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(
+            name: "BenchmarkHarnessTests",
+            dependencies: [
+                "BenchmarkHarness", "attention-bench",
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "Safetensors", package: "AttentionKernels"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,99 @@
+/// The lists that span a sweep's workloads; nil where the person at the terminal said nothing.
+public struct WorkloadSelection: Sendable {
+    /// The sequence lengths, queries and keys alike.
+    public var lengths: [Int]?
+    /// The widths of a head.
+    public var headDims: [Int]?
+    /// The numbers of query heads.
+    public var heads: [Int]?
+    /// The numbers of key-value heads.
+    public var kvHeads: [Int]?
+    /// The numbers of sequences.
+    public var batch: [Int]?
+    /// The masks.
+    public var masks: [SweepMask]?
+    /// Shapes of a real model to take instead of the defaults.
+    public var preset: Preset?
+    /// Whether the defaults are those of a sweep that ends within a minute.
+    public var quick: Bool
+
+    /// A selection.
+    public init(
+        lengths: [Int]? = nil, headDims: [Int]? = nil, heads: [Int]? = nil, kvHeads: [Int]? = nil, batch: [Int]? = nil,
+        masks: [SweepMask]? = nil, preset: Preset? = nil, quick: Bool = false
+    ) {
+        self.lengths = lengths
+        self.headDims = headDims
+        self.heads = heads
+        self.kvHeads = kvHeads
+        self.batch = batch
+        self.masks = masks
+        self.preset = preset
+        self.quick = quick
+    }
+
+    /// The sequence lengths of a sweep that nobody asked other ones of.
+    public static let defaultLengths = [128, 256, 512, 1024, 2048, 4096, 8192]
+    static let quickLengths = [128, 256, 512, 1024, 2048]
+
+    /// The workloads: the product of all lists, with rising lengths innermost. With a preset, given lists replace
+    /// its values, and workloads that become equal are kept once.
+    ///
+    /// - Throws: ``HarnessError`` if a number of heads is not a multiple of a number of key-value heads.
+    public func workloads() throws(HarnessError) -> [SweepPlan.Workload] {
+        var seen: Set<SweepPlan.Workload> = []
+        let workloads = (preset?.workloads.flatMap(varied) ?? product()).filter { seen.insert($0).inserted }
+        for shape in workloads.map(\.shape) where !shape.heads.isMultiple(of: shape.kvHeads) {
+            throw HarnessError(
+                "--heads: \(shape.heads) should be a multiple of --kv-heads, which is \(shape.kvHeads)")
+        }
+        return workloads
+    }
+
+    private func product() -> [SweepPlan.Workload] {
+        let lengths = (lengths ?? (quick ? Self.quickLengths : Self.defaultLengths)).sorted()
+        var shapes: [AttentionShape] = []
+        for batch in batch ?? [1] {
+            for heads in heads ?? [8] {
+                for kvHeads in kvHeads ?? [heads] {
+                    for headDim in headDims ?? (quick ? [64] : [64, 128]) {
+                        shapes.append(
+                            AttentionShape(
+                                batch: batch, heads: heads, kvHeads: kvHeads, queryLength: 0, headDim: headDim))
+                    }
+                }
+            }
+        }
+        return shapes.flatMap { shape in
+            (masks ?? SweepMask.allCases).flatMap { mask in
+                lengths.map { .init(shape.withLength($0), mask) }
+            }
+        }
+    }
+
+    /// A preset's workload with every given list in place of its own value.
+    private func varied(_ base: SweepPlan.Workload) -> [SweepPlan.Workload] {
+        var shapes = [base.shape]
+        func vary(_ values: [Int]?, _ set: (inout AttentionShape, Int) -> Void) {
+            guard let values else { return }
+            shapes = shapes.flatMap { shape in
+                values.map { value in
+                    var varied = shape
+                    set(&varied, value)
+                    return varied
+                }
+            }
+        }
+        vary(batch) { $0.batch = $1 }
+        vary(heads) { shape, heads in
+            // The sharing of key-value heads stays what it is in the model.
+            let sharing = shape.heads / shape.kvHeads
+            shape.heads = heads
+            shape.kvHeads = heads.isMultiple(of: sharing) ? heads / sharing : heads
+        }
+        vary(kvHeads) { $0.kvHeads = $1 }
+        vary(headDims) { ($0.headDim, $0.valueDim) = ($1, $1) }
+        vary(lengths?.sorted()) { $0 = $0.withLength($1) }
+        return shapes.flatMap { shape in (masks ?? [base.mask]).map { .init(shape, $0) } }
+    }
+}

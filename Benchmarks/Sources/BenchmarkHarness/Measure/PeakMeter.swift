@@ -1,0 +1,100 @@
+import AttentionKernels
+import CKernels
+
+/// Measures the rate of f32 multiply-adds in registers: the ceiling that "% of peak" speaks of.
+///
+/// It is measured again and again along a sweep. The best value of a run is its peak; a later value well below it
+/// says that something else uses the machine.
+public struct PeakMeter: Sendable {
+    /// A peak belongs to an instruction set and a number of threads.
+    public struct Key: Hashable, Sendable {
+        /// The instruction set.
+        public var isa: InstructionSet
+        /// The number of threads.
+        public var threads: Int
+
+        /// A key.
+        public init(isa: InstructionSet, threads: Int) {
+            self.isa = isa
+            self.threads = threads
+        }
+    }
+
+    /// What was measured for one key, in GFLOP/s.
+    public struct Record: Sendable, Equatable {
+        /// The highest value: the peak.
+        public var best: Double
+        /// The lowest value.
+        public var lowest: Double
+        /// How often it was measured.
+        public var count: Int
+    }
+
+    /// A value below this share of the best one means a disturbed machine.
+    public static let disturbedShare = 0.95
+
+    /// The measurements so far.
+    public private(set) var records: [Key: Record] = [:]
+    private var iterations: [Key: Int64] = [:]
+
+    /// A meter without measurements.
+    public init() {}
+
+    /// Measures the peak of `key` for about `seconds` and returns this measurement's GFLOP/s.
+    ///
+    /// It takes the best of several short probes, because a probe that is interrupted says nothing about the peak.
+    ///
+    /// - Throws: ``HarnessError`` if the instruction set is not available or the threads are not in range.
+    public mutating func measure(_ key: Key, seconds: Double = 0.04) throws(HarnessError) -> Double {
+        let probes = 4
+        let count = try calibrated(key, seconds: seconds / Double(probes))
+        var best = 0.0
+        for _ in 0..<probes {
+            let (flops, elapsed) = Self.probe(key, iterations: count)
+            best = max(best, flops / elapsed * 1e-9)
+        }
+        note(key, best)
+        return best
+    }
+
+    /// Notes a measurement of `gflops`.
+    mutating func note(_ key: Key, _ gflops: Double) {
+        var record = records[key] ?? Record(best: gflops, lowest: gflops, count: 0)
+        record.best = max(record.best, gflops)
+        record.lowest = min(record.lowest, gflops)
+        record.count += 1
+        records[key] = record
+    }
+
+    /// Whether a measurement is so far below the best one that the machine must have been disturbed.
+    public func isDisturbed(_ key: Key, gflops: Double) -> Bool {
+        gflops < Self.disturbedShare * (records[key]?.best ?? 0)
+    }
+
+    /// Finds once how many iterations fill `seconds`.
+    private mutating func calibrated(_ key: Key, seconds: Double) throws(HarnessError) -> Int64 {
+        if let known = iterations[key] { return known }
+        var count: Int64 = 1 << 10
+        while true {
+            let (flops, elapsed) = Self.probe(key, iterations: count)
+            guard flops > 0 else {
+                throw HarnessError("the peak of \(key.isa.name) on \(key.threads) threads cannot be measured here")
+            }
+            if elapsed >= seconds / 2 || count > 1 << 40 {
+                count = max(1, Int64(Double(count) * seconds / elapsed))
+                iterations[key] = count
+                return count
+            }
+            count *= 4
+        }
+    }
+
+    private static func probe(_ key: Key, iterations: Int64) -> (flops: Double, seconds: Double) {
+        var options = ck_options_default()
+        options.threads = Int32(clamping: key.threads)
+        options.isa = ck_isa_named(key.isa.name)
+        var flops: Int64 = 0
+        let seconds = Stopwatch.time { flops = ck_probe_fma(&options, iterations) }
+        return (Double(flops), max(seconds, 1e-9))
+    }
+}

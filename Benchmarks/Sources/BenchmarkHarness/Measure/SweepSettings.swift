@@ -1,0 +1,22 @@
+/// How a sweep measures.
+public struct SweepSettings: Sendable {
+    /// How often and how long each case runs.
+    public var turns = TurnTaking()
+    /// The predicted seconds of one run beyond which a naive case is skipped.
+    ///
+    /// The default sweep has eight series of naive cases; at six runs a case the longest of each then costs at most
+    /// half a minute, and the whole sweep stays well within a quarter of an hour.
+    public var naiveLimitSeconds = 5.0
+    /// A case runs this long before it is timed, or once if that takes longer.
+    public var warmUpSeconds = 0.05
+    /// The seed of the inputs.
+    public var seed: UInt64 = 1
+    /// The oracle's multiply-adds for one workload: small workloads are checked whole, large ones in a sample.
+    public var oracleMultiplyAdds = 1 << 26
+
+    /// The usual settings.
+    public init() {}
+
+    /// How often a case runs at least: once to be checked, then timed.
+    var minimumRuns: Int { turns.minimumRepetitions + 1 }
+}

@@ -1,0 +1,22 @@
+/// Writes the cases of a sweep as comma-separated values.
+public enum CSV {
+    private static let columns: [(name: String, value: @Sendable (CaseResult) -> String)] = [
+        ("op", { $0.op }), ("kernel", { $0.kernel }), ("dtype", { $0.dtype }), ("batch", { "\($0.batch)" }),
+        ("heads", { "\($0.heads)" }), ("kvHeads", { "\($0.kvHeads)" }), ("queryLength", { "\($0.queryLength)" }),
+        ("keyLength", { "\($0.keyLength)" }), ("headDim", { "\($0.headDim)" }), ("valueDim", { "\($0.valueDim)" }),
+        ("mask", { $0.mask }), ("threads", { "\($0.threads)" }), ("isa", { $0.isa }),
+        ("medianMs", { "\($0.medianMs)" }), ("minMs", { "\($0.minMs)" }), ("maxMs", { "\($0.maxMs)" }),
+        ("repetitions", { "\($0.repetitions)" }), ("gflops", { "\($0.gflops)" }),
+        ("percentOfPeak", { "\($0.percentOfPeak)" }), ("maxError", { "\($0.maxError)" }),
+        ("errorBound", { "\($0.errorBound)" }), ("rowsChecked", { "\($0.rowsChecked)" }),
+        ("medianLowMs", { "\($0.medianLowMs)" }), ("medianHighMs", { "\($0.medianHighMs)" }),
+        ("quartile1Ms", { "\($0.quartile1Ms)" }), ("quartile3Ms", { "\($0.quartile3Ms)" }),
+        ("peakGflops", { "\($0.peakGflops)" }), ("disturbed", { "\($0.disturbed)" }),
+    ]
+
+    /// A line of names and a line for each case. No value holds a comma or a quotation mark.
+    public static func text(_ cases: [CaseResult]) -> String {
+        let lines = cases.map { result in columns.map { $0.value(result) }.joined(separator: ",") }
+        return ([columns.map(\.name).joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
+    }
+}

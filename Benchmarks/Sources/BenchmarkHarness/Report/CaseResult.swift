@@ -1,0 +1,103 @@
+/// The measurements of one case, under the names of the JSON and CSV files.
+public struct CaseResult: Codable, Sendable, Equatable {
+    /// `attention`.
+    public var op: String
+    /// `naive`, `blocked` or `fused`.
+    public var kernel: String
+    /// The element type of the tensors.
+    public var dtype: String
+    /// The number of sequences.
+    public var batch: Int
+    /// The number of query heads.
+    public var heads: Int
+    /// The number of key-value heads.
+    public var kvHeads: Int
+    /// The number of queries.
+    public var queryLength: Int
+    /// The number of keys.
+    public var keyLength: Int
+    /// The width of a query and a key.
+    public var headDim: Int
+    /// The width of a value.
+    public var valueDim: Int
+    /// `none` or `causal`.
+    public var mask: String
+    /// The number of threads.
+    public var threads: Int
+    /// The instruction set.
+    public var isa: String
+    /// The median of all repetitions, in milliseconds.
+    public var medianMs: Double
+    /// The fastest repetition, in milliseconds.
+    public var minMs: Double
+    /// The slowest repetition, in milliseconds.
+    public var maxMs: Double
+    /// The number of repetitions.
+    public var repetitions: Int
+    /// 10^9 floating-point operations a second, by the median.
+    public var gflops: Double
+    /// `gflops` as a share of the FMA peak of the same instruction set and threads.
+    public var percentOfPeak: Double
+    /// The largest absolute error against the oracle in the rows checked.
+    public var maxError: Double
+    /// The largest error that was allowed.
+    public var errorBound: Double
+    /// How many rows were checked.
+    public var rowsChecked: Int
+    /// The ends of the interval that holds the true median with 95 % confidence, in milliseconds.
+    public var medianLowMs: Double
+    /// The upper end.
+    public var medianHighMs: Double
+    /// The first quartile, in milliseconds.
+    public var quartile1Ms: Double
+    /// The third quartile, in milliseconds.
+    public var quartile3Ms: Double
+    /// The peak that `percentOfPeak` refers to, in GFLOP/s.
+    public var peakGflops: Double
+    /// Whether the peak measured beside this case fell more than 5 % below the run's best.
+    public var disturbed: Bool
+
+    /// The result of timing `sweepCase`.
+    init(_ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, peak: Double, disturbed: Bool) {
+        let shape = sweepCase.shape
+        func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).rounded(toPlaces: 6) }
+        op = "attention"
+        kernel = sweepCase.kernel.rawValue
+        dtype = sweepCase.dtype.rawValue
+        (batch, heads, kvHeads) = (shape.batch, shape.heads, shape.kvHeads)
+        (queryLength, keyLength) = (shape.queryLength, shape.keyLength)
+        (headDim, valueDim) = (shape.headDim, shape.valueDim)
+        mask = sweepCase.mask.rawValue
+        threads = sweepCase.threads
+        isa = sweepCase.isa.name
+        medianMs = milliseconds(statistics.median)
+        minMs = milliseconds(statistics.minimum)
+        maxMs = milliseconds(statistics.maximum)
+        repetitions = statistics.count
+        let rate = sweepCase.flops / max(statistics.median, 1e-12) * 1e-9
+        gflops = rate.rounded(toPlaces: 3)
+        percentOfPeak = (100 * rate / peak).rounded(toPlaces: 2)
+        maxError = check.maxError
+        errorBound = check.bound
+        rowsChecked = check.rowsChecked
+        medianLowMs = milliseconds(statistics.medianInterval.lowerBound)
+        medianHighMs = milliseconds(statistics.medianInterval.upperBound)
+        quartile1Ms = milliseconds(statistics.quartiles.lowerBound)
+        quartile3Ms = milliseconds(statistics.quartiles.upperBound)
+        peakGflops = peak.rounded(toPlaces: 2)
+        self.disturbed = disturbed
+    }
+}
+
+/// What the check of one case against the oracle found.
+public struct CaseCheck: Sendable, Equatable {
+    /// The largest absolute error of an output's element.
+    public var maxError: Double
+    /// The largest error allowed.
+    public var bound: Double
+    /// How many rows were compared.
+    public var rowsChecked: Int
+
+    /// Whether the error keeps the bound.
+    public var passes: Bool { maxError <= bound }
+}

@@ -1,0 +1,63 @@
+import Foundation
+
+/// Draws the figures of a sweep through gnuplot.
+public enum Plots {
+    /// Draws every figure as SVG and PNG into `directory` and removes figures of earlier sweeps from it.
+    ///
+    /// Each file is drawn elsewhere and put in place whole.
+    ///
+    /// - Throws: ``HarnessError`` if gnuplot is not installed, with the command that installs it, or if it fails.
+    public static func draw(_ figures: [PlotFigure], into directory: String) throws(HarnessError) {
+        guard let gnuplot = CommandLineTool.find("gnuplot") else {
+            throw HarnessError("no plots were drawn: gnuplot is not installed; install it with \(installCommand)")
+        }
+        let scratch = FileManager.default.temporaryDirectory
+            .appendingPathComponent("attention-bench-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        var drawn: Set<String> = []
+        for figure in figures {
+            for format in GnuplotScript.Format.allCases {
+                let name = "\(figure.name).\(format.rawValue)"
+                let (script, picture) = ("\(scratch)/\(figure.name).gnuplot", "\(scratch)/\(name)")
+                try OutputFile.write(GnuplotScript.text(figure, format: format, path: picture), to: script)
+                try run(gnuplot, script)
+                guard let data = FileManager.default.contents(atPath: picture), !data.isEmpty else {
+                    throw HarnessError("\(name) could not be drawn: gnuplot wrote no picture")
+                }
+                try OutputFile.write(data, to: "\(directory)/\(name)")
+                drawn.insert(name)
+            }
+        }
+        removeStale(in: directory, keeping: drawn)
+    }
+
+    private static func run(_ gnuplot: String, _ script: String) throws(HarnessError) {
+        let outcome: CommandLineTool.Outcome
+        do {
+            outcome = try CommandLineTool.run(gnuplot, [script])
+        } catch {
+            throw HarnessError("gnuplot could not be started: \(error.localizedDescription)")
+        }
+        guard outcome.exitCode == 0 else {
+            throw HarnessError(
+                "gnuplot failed: \(outcome.errors.trimmingCharacters(in: .whitespacesAndNewlines))")
+        }
+    }
+
+    private static func removeStale(in directory: String, keeping drawn: Set<String>) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        for name in names where !drawn.contains(name) {
+            let isFigure = PlotFigure.Quantity.allCases.contains { name.hasPrefix("\($0.rawValue)-") }
+            let isPicture = GnuplotScript.Format.allCases.contains { name.hasSuffix(".\($0.rawValue)") }
+            if isFigure && isPicture { try? FileManager.default.removeItem(atPath: "\(directory)/\(name)") }
+        }
+    }
+
+    private static var installCommand: String {
+        #if os(macOS)
+            "brew install gnuplot"
+        #else
+            "apt-get install gnuplot-nox"
+        #endif
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+
+/// Writes the page of results: every machine's tables and plots, from the sweeps that lie there.
+public enum ResultsPage {
+    /// The page for all machine folders in `directory`, and a sentence for each sweep that could not be read.
+    public static func text(directory: String) -> (page: String, problems: [String]) {
+        var sections: [String] = []
+        var problems: [String] = []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        for folder in names.sorted() {
+            let path = "\(directory)/\(folder)/sweep.json"
+            guard FileManager.default.fileExists(atPath: path) else { continue }
+            do throws(HarnessError) {
+                let document = try SweepDocument.read(path: path)
+                sections.append(section(document, folder: folder, directory: directory))
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        return (introduction + sections.joined(separator: "\n"), problems)
+    }
+
+    private static let introduction = """
+        # Results
+
+        Written by `attention-bench sweep`; edits are lost with the next sweep. How the numbers are measured is told
+        in [Benchmarks/README.md](../Benchmarks/README.md). Times are medians; % of peak refers to the f32 FMA peak
+        measured in the same run; a max error is the largest absolute difference from the double-precision oracle.
+
+
+        """
+
+    private static func section(_ document: SweepDocument, folder: String, directory: String) -> String {
+        let machine = document.machine
+        var lines = [
+            "## \(machine.name), \(machine.cores) cores", "",
+            "\(machine.os); instruction sets \(machine.isas.joined(separator: ", ")); L1d "
+                + "\(NumberText.bytes(machine.l1dBytes)), L2 \(NumberText.bytes(machine.l2Bytes)), last level "
+                + "\(NumberText.bytes(machine.l3Bytes)); threads by \(machine.backend); Swift \(machine.swift); commit "
+                + "\(document.commit); \(document.date). Data: [sweep.json](\(folder)/sweep.json), "
+                + "[sweep.csv](\(folder)/sweep.csv).", "",
+        ]
+        var peaks = TextTable([
+            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
+            ("lowest along the run", .right),
+        ])
+        for peak in machine.peaks {
+            peaks.add([
+                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
+                NumberText.fixed(peak.lowestGflops, 1),
+            ])
+        }
+        lines.append(peaks.markdown)
+        lines += notes(document)
+        for figure in PlotFigure.figures(document) {
+            let path = "\(folder)/\(figure.name).svg"
+            guard FileManager.default.fileExists(atPath: "\(directory)/\(path)") else { continue }
+            lines += ["![\(figure.quantity.title), \(figure.shapeText)](\(path))", ""]
+        }
+        for panel in SweepPanel.panels(document.cases) {
+            lines += ["### \(panel.key.text)", "", SweepTables.markdown(panel)]
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func notes(_ document: SweepDocument) -> [String] {
+        var lines = document.machine.scalingRemarks.flatMap { [$0, ""] }
+        let disturbed = document.cases.count(where: \.disturbed)
+        if disturbed > 0 {
+            lines += [
+                "**The machine was disturbed:** beside \(disturbed) of \(document.cases.count) cases the peak fell more "
+                    + "than 5 % below the run's best.", "",
+            ]
+        }
+        for failure in document.failed {
+            lines += [
+                "**Wrong result, not timed:** \(failure.text): error \(NumberText.error(failure.maxError)), allowed "
+                    + "\(NumberText.error(failure.bound)).", "",
+            ]
+        }
+        if let skipped = document.skipped.first {
+            lines += [
+                "\(document.skipped.count) cases were skipped, the first of them: \(skipped.text): \(skipped.reason).",
+                "",
+            ]
+        }
+        return lines
+    }
+}

@@ -1,0 +1,103 @@
+import AttentionKernels
+import Foundation
+
+/// The machine a sweep ran on, as its results tell it.
+public struct MachineReport: Codable, Sendable, Equatable {
+    /// The peak of one instruction set on one number of threads.
+    public struct Peak: Codable, Sendable, Equatable {
+        /// The instruction set.
+        public var isa: String
+        /// The number of threads.
+        public var threads: Int
+        /// The best of the run's measurements, in GFLOP/s.
+        public var gflops: Double
+        /// The lowest of them.
+        public var lowestGflops: Double
+        /// How many there were.
+        public var measurements: Int
+    }
+
+    /// The CPU's name.
+    public var name: String
+    /// The usable cores.
+    public var cores: Int
+    /// The instruction set used unless another is asked for; "none" if the environment names one this machine lacks.
+    public var isa: String
+    /// Every instruction set this machine has, best first.
+    public var isas: [String]
+    /// The size of one core's first-level data cache.
+    public var l1dBytes: Int
+    /// The size of one core's second-level cache.
+    public var l2Bytes: Int
+    /// The size of the last-level cache.
+    public var l3Bytes: Int
+    /// The operating system.
+    public var os: String
+    /// What runs the threads.
+    public var backend: String
+    /// The compiler that built the harness.
+    public var swift: String
+    /// The peaks measured in the run.
+    public var peaks: [Peak]
+
+    /// This machine, with the peaks that `meter` has measured.
+    public static func current(_ meter: PeakMeter) -> MachineReport {
+        let machine = Machine.current
+        let peaks = meter.records.sorted {
+            ($0.key.isa.name, $0.key.threads) < ($1.key.isa.name, $1.key.threads)
+        }
+        return MachineReport(
+            name: machine.name, cores: machine.usableCores, isa: (try? InstructionSet.resolved())?.name ?? "none",
+            isas: InstructionSet.available.map(\.name), l1dBytes: machine.l1DataCacheBytes,
+            l2Bytes: machine.l2CacheBytes, l3Bytes: machine.l3CacheBytes,
+            os: ProcessInfo.processInfo.operatingSystemVersionString, backend: machine.parallelBackend,
+            swift: compiler,
+            peaks: peaks.map {
+                Peak(
+                    isa: $0.key.isa.name, threads: $0.key.threads, gflops: $0.value.best.rounded(toPlaces: 2),
+                    lowestGflops: $0.value.lowest.rounded(toPlaces: 2), measurements: $0.value.count)
+            })
+    }
+
+    /// Sentences about peaks that fall short of one core's times the number of threads: work that runs elsewhere on
+    /// the machine along the whole sweep cannot show as a fall of the peak, but it shows here.
+    public var scalingRemarks: [String] {
+        peaks.compactMap { peak in
+            guard peak.threads > 1, peak.threads <= cores,
+                let one = peaks.first(where: { $0.isa == peak.isa && $0.threads == 1 }),
+                peak.gflops < 0.8 * Double(peak.threads) * one.gflops
+            else { return nil }
+            return "The \(peak.isa) peak on \(peak.threads) threads is only "
+                + "\(NumberText.fixed(peak.gflops / one.gflops, 2)) times that on one: the cores are shared, with other "
+                + "work or with each other's hardware threads."
+        }
+    }
+
+    /// The name of this machine's folder of results: CPU and cores in lower case, with hyphens.
+    public var folderName: String {
+        let text = "\(name) \(cores) cores".lowercased()
+        let words = text.split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+        return words.joined(separator: "-")
+    }
+
+    /// The version of the compiler that built this file, as far as conditional compilation tells it.
+    public static var compiler: String {
+        #if compiler(>=6.5)
+            "6.5 or later"
+        #elseif compiler(>=6.4)
+            "6.4"
+        #elseif compiler(>=6.3)
+            "6.3"
+        #else
+            "6.2"
+        #endif
+    }
+}
+
+extension Double {
+    /// The number rounded to so many decimal places, so that files do not claim digits that were not measured.
+    func rounded(toPlaces places: Int) -> Double {
+        let factor = (0..<places).reduce(1.0) { factor, _ in factor * 10 }
+        return (self * factor).rounded() / factor
+    }
+}

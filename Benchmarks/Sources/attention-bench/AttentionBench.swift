@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The harness: sweeps that time the kernels, and verbs that apply them to a user's own tensors.
+@main
+struct AttentionBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attention-bench",
+        abstract: "Measures, applies and verifies the attention kernels on this machine.",
+        subcommands: [SweepCommand.self, ApplyCommand.self, VerifyCommand.self, InfoCommand.self])
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+/// The built `attention-bench`, run as a user runs it.
+enum BuiltCommand {
+    struct Outcome {
+        var exitCode: Int32
+        var output: String
+        var errors: String
+    }
+
+    /// It lies beside the test bundle, wherever the build put that.
+    private static let path: String? = {
+        #if os(macOS)
+            let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
+        #else
+            let bundle: URL? = Bundle.main.bundleURL.appendingPathComponent("tests")
+        #endif
+        return bundle?.deletingLastPathComponent().appendingPathComponent("attention-bench").path
+    }()
+
+    static func run(_ arguments: [String], environment: [String: String] = [:], in directory: String? = nil) throws
+        -> Outcome
+    {
+        let path = try #require(path)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        var variables = ProcessInfo.processInfo.environment
+        variables["CK_ISA"] = nil
+        process.environment = variables.merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        // Files, because a pipe that nobody empties would stop the command.
+        let scratch = try TemporaryDirectory()
+        for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("out")))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("err")))
+        try process.run()
+        process.waitUntilExit()
+        return Outcome(
+            exitCode: process.terminationStatus, output: try scratch.text("out"), errors: try scratch.text("err"))
+    }
+
+    /// Expects a failure with one line of error that contains `sentence`.
+    static func expectError(
+        _ arguments: [String], _ sentence: String, environment: [String: String] = [:],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let outcome = try run(arguments, environment: environment)
+        #expect(outcome.exitCode != 0, sourceLocation: sourceLocation)
+        #expect(outcome.errors.contains(sentence), "\(outcome.errors)", sourceLocation: sourceLocation)
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)", sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,135 @@
+import AttentionKernels
+import Testing
+
+@testable import BenchmarkHarness
+
+@Suite struct CaseTests {
+    @Test(arguments: [(1, 1), (5, 5), (3, 7), (7, 3), (1, 9), (9, 1), (128, 128)])
+    func visiblePairsMatchTheDefinition(queries: Int, keys: Int) {
+        var pairs = 0
+        for query in 0..<queries { for key in 0..<keys where key <= query + keys - queries { pairs += 1 } }
+        #expect(SweepMask.causal.visiblePairs(queryLength: queries, keyLength: keys) == pairs)
+        #expect(SweepMask.none.visiblePairs(queryLength: queries, keyLength: keys) == queries * keys)
+    }
+
+    @Test func flopsAreFourForEachPairAndColumn() {
+        let shape = AttentionShape(batch: 2, heads: 8, queryLength: 128, headDim: 64)
+        var sweepCase = SweepCase(
+            shape: shape, mask: .none, kernel: .fused, isa: .portable, threads: 1, dtype: .f32)
+        #expect(sweepCase.flops == 4 * 2 * 8 * 128 * 128 * 64)
+        sweepCase.mask = .causal
+        #expect(sweepCase.flops == 4 * 2 * 8 * (128 * 129 / 2) * 64)
+        sweepCase.shape.valueDim = 32
+        #expect(sweepCase.flops == 2 * 2 * 8 * (128 * 129 / 2) * (64 + 32))
+    }
+
+    @Test func theDefaultsAreTheIssues() throws {
+        let workloads = try WorkloadSelection().workloads()
+        #expect(workloads.count == 7 * 2 * 2)
+        #expect(Set(workloads.map(\.shape.queryLength)) == [128, 256, 512, 1024, 2048, 4096, 8192])
+        #expect(Set(workloads.map(\.shape.headDim)) == [64, 128])
+        #expect(workloads.allSatisfy { $0.shape.batch == 1 && $0.shape.heads == 8 && $0.shape.kvHeads == 8 })
+        let plan = SweepPlan(workloads: workloads, threads: [1, 2], isas: [.portable])
+        #expect(plan.caseCount == 7 * 2 * 2 * 2 * 3)
+        #expect(plan.groups(of: workloads[0]).map(\.threads) == [1, 2])
+    }
+
+    @Test func lengthsRiseInnermost() throws {
+        let workloads = try WorkloadSelection(lengths: [64, 16], headDims: [8, 4], masks: [.causal]).workloads()
+        #expect(workloads.map(\.shape.queryLength) == [16, 64, 16, 64])
+        #expect(workloads.map(\.shape.headDim) == [8, 8, 4, 4])
+    }
+
+    @Test func theProductIsOfAllLists() throws {
+        let workloads = try WorkloadSelection(
+            lengths: [16, 32, 64], headDims: [8, 4], heads: [4, 8], kvHeads: [1, 2], batch: [1, 3],
+            masks: [.none, .causal]
+        ).workloads()
+        #expect(workloads.count == 3 * 2 * 2 * 2 * 2 * 2)
+        #expect(Set(workloads).count == workloads.count)
+    }
+
+    @Test func headsMustBeMultiples() {
+        #expect(throws: HarnessError("--heads: 6 should be a multiple of --kv-heads, which is 4")) {
+            try WorkloadSelection(heads: [6], kvHeads: [4]).workloads()
+        }
+    }
+
+    @Test(arguments: Preset.allCases) func presetsAreLegal(preset: Preset) throws {
+        let workloads = try WorkloadSelection(preset: preset).workloads()
+        #expect(workloads == preset.workloads && !workloads.isEmpty)
+    }
+
+    @Test func listsReplaceAPresetsValues() throws {
+        let workloads = try WorkloadSelection(lengths: [99], batch: [2], preset: .llama3).workloads()
+        #expect(
+            workloads == [
+                .init(AttentionShape(batch: 2, heads: 32, kvHeads: 8, queryLength: 99, headDim: 128), .causal)
+            ])
+        // Four query heads share a key-value head in this model, whatever their number.
+        let fewer = try WorkloadSelection(lengths: [99], heads: [8], preset: .llama3).workloads()
+        #expect(fewer.map(\.shape.kvHeads) == [2])
+    }
+
+    @Test func theSameSeedGivesTheSameNumbers() {
+        var (first, second, other) = (SeededGenerator(seed: 7), SeededGenerator(seed: 7), SeededGenerator(seed: 8))
+        let numbers = first.gaussians(10_001)
+        #expect(numbers == second.gaussians(10_001))
+        #expect(numbers != other.gaussians(10_001))
+        let mean = numbers.reduce(0, +) / 10_001
+        let variance = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 10_000
+        #expect(abs(mean) < 0.05 && abs(variance - 1) < 0.05 && numbers.allSatisfy(\.isFinite))
+    }
+}
+
+@Suite struct ListArgumentTests {
+    @Test func sizes() throws {
+        #expect(try ListArguments.sizes("128,256, 512", option: "--lengths") == [128, 256, 512])
+        #expect(try ListArguments.sizes("8,8", option: "--heads") == [8])
+    }
+
+    @Test(arguments: ["", "0", "-1", "1,,2", "x", "1.5", "1;2", "99999999999999999999", "16777217"])
+    func badSizes(text: String) {
+        #expect(throws: HarnessError.self) { try ListArguments.sizes(text, option: "--lengths") }
+    }
+
+    @Test func errorsNameOptionAndElement() {
+        #expect(throws: HarnessError("--lengths: \"x\" in \"128,x\" should be integers from 1 to 16777216")) {
+            try ListArguments.sizes("128,x", option: "--lengths")
+        }
+    }
+
+    @Test func threads() throws {
+        #expect(try ListArguments.threads("1,all,4", usableCores: 2) == [1, 2, 4])
+        #expect(try ListArguments.threads("1,all", usableCores: 1) == [1])
+        for text in ["0", "1025", "two", ""] {
+            #expect(throws: HarnessError.self) { try ListArguments.threads(text, usableCores: 2) }
+        }
+    }
+
+    @Test func names() throws {
+        #expect(try ListArguments.names("fused,naive", option: "--kernels") == [AttentionKernel.fused, .naive])
+        #expect(try ListArguments.names("all", option: "--kernels") == AttentionKernel.allCases)
+        #expect(try ListArguments.names("none,causal", option: "--masks") == [SweepMask.none, .causal])
+        #expect(throws: HarnessError("--dtypes: \"bf16\" should be f32")) {
+            try ListArguments.names("bf16", option: "--dtypes", of: SweepDType.self)
+        }
+    }
+
+    @Test func instructionSets() throws {
+        #expect(try ListArguments.isas("portable") == [.portable])
+        #expect(try ListArguments.isas("all") == InstructionSet.available)
+        #expect(throws: HarnessError.self) { try ListArguments.isas("sse9") }
+        for isa in InstructionSet.allCases where !InstructionSet.available.contains(isa) {
+            #expect(throws: HarnessError.self) { try ListArguments.isas(isa.name) }
+        }
+    }
+
+    @Test func causality() throws {
+        #expect(try AttentionFileOptions.causality("none") == .none)
+        #expect(try AttentionFileOptions.causality("top-left") == .topLeft)
+        #expect(try AttentionFileOptions.causality("bottom-right") == .bottomRight)
+        #expect(try AttentionFileOptions.causality("-7") == .offset(-7))
+        #expect(throws: HarnessError.self) { try AttentionFileOptions.causality("left") }
+    }
+}

@@ -1,0 +1,111 @@
+/// One call on tensors: the views it keeps alive and their layouts.
+struct AttentionTensorCall {
+    struct Operand {
+        let view: TensorView
+        let layout: AttentionLayout
+
+        init(_ argument: KernelError.Argument, _ view: TensorView) throws(KernelError) {
+            self.view = view
+            layout = try AttentionLayout(argument, shape: view.shape, strides: view.strides, offset: view.offset)
+        }
+
+        /// The elements; whoever holds `self` keeps them alive.
+        var input: AttentionInput {
+            @_lifetime(borrow self)
+            get {
+                let storage = view.tensor.storage
+                let input = AttentionInput(unsafe: UnsafePointer(storage.start), count: storage.count, layout)
+                return _overrideLifetime(input, borrowing: self)
+            }
+        }
+    }
+
+    let query: Operand
+    let key: Operand
+    let value: Operand
+    let options: AttentionOptions
+
+    init(
+        _ query: TensorView, _ key: TensorView, _ value: TensorView, _ options: AttentionOptions
+    ) throws(KernelError) {
+        self.query = try Operand(.query, query)
+        self.key = try Operand(.key, key)
+        self.value = try Operand(.value, value)
+        self.options = options
+        try requireRank(.key, key.rank)
+        try requireRank(.value, value.rank)
+        let problem = AttentionProblem(query: self.query.input, key: self.key.input, value: self.value.input)
+        try problem.checkInputs()
+    }
+
+    /// The shape of a result of the query's rank: `width` columns for each query, or one number.
+    func shape(width: Int?) -> [Int] {
+        query.view.shape.dropLast() + (width.map { [$0] } ?? [])
+    }
+
+    /// Makes the call into `output` and, where there is a tensor, `lse` and `weights`.
+    func run(
+        _ kernel: AttentionKernel, into output: inout Tensor, lse: inout Tensor?, weights: inout Tensor?,
+        execution: Execution
+    ) throws(KernelError) {
+        try requireRank(.output, output.rank)
+        let outputLayout = try AttentionLayout(
+            .output, shape: output.shape, strides: output.strides, offset: 0)
+        // From here on no input shares the output's memory: if one did, the output is a copy now.
+        output.makeUnique()
+        let places = OutputPlaces(
+            output: OutputPlace(output, outputLayout),
+            lse: lse.map { contiguousPlace($0, width: 1) },
+            weights: weights.map { contiguousPlace($0, width: key.layout.length) })
+        let problem = AttentionProblem(
+            query: query.input, key: key.input, value: value.input, causality: options.causality, scale: options.scale,
+            mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span)
+        try kernel.forward(problem, places, workspace: nil, execution: execution)
+    }
+
+    private var maskInput: MaskInput? {
+        @_lifetime(borrow self)
+        get throws(KernelError) {
+            guard let mask = options.mask else { return nil }
+            let scores = mask.scores
+            let layout = try ScoreLayout(
+                .mask, shape: scores.shape, strides: scores.strides, offset: 0)
+            let input = MaskInput(
+                unsafe: UnsafePointer(scores.storage.start), count: scores.storage.count, layout, meaning: mask.meaning)
+            return _overrideLifetime(input, borrowing: self)
+        }
+    }
+
+    private var biasInput: BiasInput? {
+        @_lifetime(borrow self)
+        get throws(KernelError) {
+            guard let bias = options.bias?.view else { return nil }
+            let layout = try ScoreLayout(.bias, shape: bias.shape, strides: bias.strides, offset: bias.offset)
+            let storage = bias.tensor.storage
+            let input = BiasInput(unsafe: UnsafePointer(storage.start), count: storage.count, layout)
+            return _overrideLifetime(input, borrowing: self)
+        }
+    }
+
+    private func contiguousPlace(_ tensor: Tensor, width: Int) -> OutputPlace {
+        let layout = query.layout
+        return OutputPlace(
+            tensor, .bhsd(batch: layout.batch, heads: layout.heads, length: layout.length, width: width))
+    }
+
+    private func requireRank(_ argument: KernelError.Argument, _ rank: Int) throws(KernelError) {
+        guard rank == query.view.rank else {
+            throw KernelError(
+                .wrongRank, argument, "it has rank \(rank); it should have the rank of query, \(query.view.rank)")
+        }
+    }
+}
+
+extension OutputPlace {
+    /// A tensor this call alone writes to; the caller keeps it alive.
+    fileprivate init(_ tensor: borrowing Tensor, _ layout: AttentionLayout) {
+        start = tensor.storage.start
+        count = tensor.count
+        self.layout = layout
+    }
+}

@@ -1,0 +1,127 @@
+import CKernels
+
+extension KernelError {
+    /// The error for what C found wrong.
+    init(_ status: ck_status, _ diagnosis: ck_diagnosis, describe: (Argument) -> String) {
+        let argument = Argument(diagnosis.argument)
+        let (actual, expected) = (diagnosis.actual, diagnosis.expected)
+        let detail =
+            switch status {
+            case .CK_NEGATIVE_SIZE: "it is \(actual); it should be 0 or more"
+            case .CK_HEADS_NOT_MULTIPLE:
+                "they are \(actual); they should be a multiple of kvHeads, which is \(expected)"
+            case .CK_SMALL_STRIDE:
+                "the \(Self.axis(diagnosis.dimension)) stride is \(actual) in \(describe(argument)); "
+                    + "it should be at least \(expected), or elements would share memory"
+            case .CK_NULL_POINTER, .CK_SHORT_SPAN:
+                actual < 0
+                    ? "\(describe(argument)) reaches element \(actual), before the first of its span"
+                    : "the span has \(actual) elements; \(describe(argument)) needs \(expected)"
+            case .CK_SIZE_OVERFLOW: Self.overflow(argument, diagnosis, describe)
+            case .CK_OVERLAP:
+                "\(describe(argument)) overlaps \(Argument(diagnosis.other).rawValue) in memory; an output should have "
+                    + "memory of its own"
+            case .CK_NOT_FINITE: "it is \(describe(argument)); it should be finite"
+            case .CK_BAD_KEY_LENGTH:
+                "element \(diagnosis.dimension) is \(actual); it should be in 0 ... \(expected), the length of key"
+            case .CK_BAD_THREADS:
+                "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
+            case .CK_SMALL_WORKSPACE:
+                "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
+            case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
+            case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
+            }
+        self.init(Reason(status), argument, detail)
+    }
+
+    /// The error for an instruction set that cannot run here.
+    static func unavailable(_ requested: InstructionSet?) -> KernelError {
+        let available = InstructionSet.available.map(\.name).joined(separator: ", ")
+        let named = environmentVariable("CK_ISA").map { " \"\($0)\"" } ?? ""
+        let what = requested?.name ?? "what the environment variable CK_ISA names\(named)"
+        return KernelError(
+            .instructionSetUnavailable, .instructionSet,
+            "\(what) is not available; on this machine it should be one of \(available)")
+    }
+
+    private static func overflow(
+        _ argument: Argument, _ diagnosis: ck_diagnosis, _ describe: (Argument) -> String
+    ) -> String {
+        switch argument {
+        case .query, .key, .value, .output, .lse, .weights, .mask, .bias, .a, .b, .c:
+            "\(describe(argument)) has more elements, or reaches further, than memory can hold"
+        case .workspace: "the scratch memory of this call is larger than memory can hold"
+        default:
+            "it is \(diagnosis.actual), too large by itself or with the other sizes; the limit is \(diagnosis.expected)"
+        }
+    }
+
+    private static func axis(_ dimension: Int32) -> String {
+        switch dimension {
+        case 0: "batch"
+        case 1: "head"
+        case 2: "row"
+        default: "column"
+        }
+    }
+}
+
+extension KernelError.Reason {
+    fileprivate init(_ status: ck_status) {
+        self =
+            switch status {
+            case .CK_NEGATIVE_SIZE: .negativeSize
+            case .CK_HEADS_NOT_MULTIPLE: .headsNotMultiple
+            case .CK_SMALL_STRIDE: .strideTooSmall
+            case .CK_NULL_POINTER, .CK_SHORT_SPAN: .spanTooShort
+            case .CK_SIZE_OVERFLOW: .sizeOverflow
+            case .CK_OVERLAP: .overlap
+            case .CK_NOT_FINITE: .notFinite
+            case .CK_OK, .CK_BAD_VALUE: .invalidValue
+            case .CK_BAD_KEY_LENGTH: .invalidKeyLength
+            case .CK_BAD_THREADS: .invalidThreadCount
+            case .CK_ISA_UNAVAILABLE: .instructionSetUnavailable
+            case .CK_SMALL_WORKSPACE: .workspaceTooSmall
+            case .CK_OUT_OF_MEMORY: .outOfMemory
+            }
+    }
+}
+
+extension KernelError.Argument {
+    fileprivate init(_ argument: ck_argument) {
+        self =
+            switch argument {
+            case .CK_ARG_BATCH: .batch
+            case .CK_ARG_HEADS: .heads
+            case .CK_ARG_KV_HEADS: .kvHeads
+            case .CK_ARG_SEQLEN_Q: .queryLength
+            case .CK_ARG_SEQLEN_K: .keyLength
+            case .CK_ARG_HEAD_DIM: .headDim
+            case .CK_ARG_VALUE_DIM: .valueDim
+            case .CK_ARG_Q: .query
+            case .CK_ARG_K: .key
+            case .CK_ARG_V: .value
+            case .CK_ARG_O: .output
+            case .CK_ARG_LSE: .lse
+            case .CK_ARG_WEIGHTS: .weights
+            case .CK_ARG_MASK: .mask
+            case .CK_ARG_BIAS: .bias
+            case .CK_ARG_KV_LENGTHS: .keyLengths
+            case .CK_ARG_CAUSAL: .causality
+            case .CK_ARG_QUERY_OFFSET: .queryOffset
+            case .CK_ARG_SCALE: .scale
+            case .CK_ARG_M: .m
+            case .CK_ARG_N: .n
+            case .CK_ARG_K_SIZE: .k
+            case .CK_ARG_A: .a
+            case .CK_ARG_B: .b
+            case .CK_ARG_C: .c
+            case .CK_ARG_ALPHA: .alpha
+            case .CK_ARG_BETA: .beta
+            case .CK_ARG_KERNEL, .CK_ARG_NONE: .kernel
+            case .CK_ARG_THREADS: .threads
+            case .CK_ARG_ISA: .instructionSet
+            case .CK_ARG_WORKSPACE: .workspace
+            }
+    }
+}

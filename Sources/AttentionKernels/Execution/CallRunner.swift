@@ -1,0 +1,56 @@
+import CKernels
+
+extension Execution {
+    /// Runs one C entry point with a workspace: the caller's if given, else one of this execution's.
+    ///
+    /// - Parameters:
+    ///   - workspace: the caller's scratch memory; nil to use this execution's.
+    ///   - measure: asks C for the exact number of bytes.
+    ///   - run: makes the call.
+    ///   - describe: an argument of the call, for the sentence of an error.
+    func run(
+        in workspace: UnsafeMutableRawBufferPointer?,
+        measure: (ck_options, inout Int, inout ck_diagnosis) -> ck_status,
+        run: (ck_options, inout ck_diagnosis) -> ck_status,
+        describe: (KernelError.Argument) -> String
+    ) throws(KernelError) {
+        if let workspace {
+            var diagnosis = ck_diagnosis()
+            let status = run(cOptions(workspace), &diagnosis)
+            return try check(status, diagnosis, workspace: workspace, describe)
+        }
+        let byteCount = try workspaceByteCount(measure: measure, describe: describe)
+        let own = try take(byteCount: byteCount)
+        defer { giveBack(own) }
+        var diagnosis = ck_diagnosis()
+        let status = run(cOptions(own.bytes), &diagnosis)
+        try check(status, diagnosis, workspace: own.bytes, describe)
+    }
+
+    /// The exact workspace of a call, in bytes.
+    func workspaceByteCount(
+        measure: (ck_options, inout Int, inout ck_diagnosis) -> ck_status,
+        describe: (KernelError.Argument) -> String
+    ) throws(KernelError) -> Int {
+        var byteCount = 0
+        var diagnosis = ck_diagnosis()
+        let status = measure(cOptions(nil), &byteCount, &diagnosis)
+        try check(status, diagnosis, workspace: nil, describe)
+        return byteCount
+    }
+
+    private func check(
+        _ status: ck_status, _ diagnosis: ck_diagnosis, workspace: UnsafeMutableRawBufferPointer?,
+        _ describe: (KernelError.Argument) -> String
+    ) throws(KernelError) {
+        if status == .CK_OK { return }
+        if status == .CK_ISA_UNAVAILABLE { throw .unavailable(instructionSet) }
+        throw KernelError(status, diagnosis) { argument in
+            switch argument {
+            case .threads: "\(threads ?? Machine.current.usableCores)"
+            case .workspace: workspace.map { "\($0.count) bytes at \($0.baseAddress.debugDescription)" } ?? "nil"
+            default: describe(argument)
+            }
+        }
+    }
+}

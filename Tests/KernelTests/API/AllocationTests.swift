@@ -1,0 +1,132 @@
+import AllocationCounter
+import AttentionKernels
+import TestSupport
+import Testing
+
+/// In the steady state a call makes no heap allocation, on any thread. Counted by a malloc of our own, each time in a
+/// process of its own, where nothing else runs.
+@Suite(.enabled(if: allocation_counter_is_active(), "this build does not count allocations"))
+struct AllocationTests {
+    /// Every kernel run in every way that keeps its threads: POSIX threads are made anew for each call, and the C library
+    /// allocates their stacks.
+    static var runs: [KernelConfiguration] {
+        KernelConfiguration.all.filter {
+            Machine.current.parallelBackend == "openmp" || $0.configuration.threads == 1
+        }
+    }
+
+    /// The fewest allocations that one of some calls makes, after one that may allocate. A call that always allocates
+    /// shows; a stray allocation of the process elsewhere does not.
+    static func fewestAllocations(_ call: () throws -> Void) throws -> Int64 {
+        try call()
+        var fewest = Int64.max
+        for _ in 0..<20 {
+            let before = allocation_counter_value()
+            try call()
+            fewest = min(fewest, allocation_counter_value() - before)
+        }
+        return fewest
+    }
+
+    @Test func theCounterCounts() async {
+        await #expect(processExitsWith: .success) {
+            let fewest = try Self.fewestAllocations {
+                let numbers = [Int](repeating: 1, count: 100 + Int(allocation_counter_value() % 3))
+                #expect(numbers.span.count >= 100)
+            }
+            #expect(fewest >= 1)
+        }
+    }
+
+    @Test func attentionOnBorrowedMemoryAllocatesNothing() async {
+        await #expect(processExitsWith: .success) {
+            let sample = AttentionSample(batch: 2, heads: 4, kvHeads: 2, queryLength: 130, headDim: 32, valueDim: 48)
+            let (query, key, value) = (sample.query, sample.key, sample.value)
+            let maskBytes = [UInt8](repeating: 1, count: 130)
+            let biasElements = [Float](repeating: 0.5, count: 130)
+            let keyLengths = [130, 77]
+            let output = GuardedBuffer(count: sample.outputLayout.elementCount)
+            let lse = GuardedBuffer(count: 2 * 4 * 130)
+            let weights = GuardedBuffer(count: 2 * 4 * 130 * 130)
+            for run in Self.runs {
+                let fewest = try Self.fewestAllocations {
+                    try run.kernel.forward(
+                        AttentionProblem(
+                            query: AttentionInput(query.span, sample.queryLayout),
+                            key: AttentionInput(key.span, sample.keyLayout),
+                            value: AttentionInput(value.span, sample.valueLayout), causality: .bottomRight,
+                            mask: .keep(maskBytes.span, ScoreLayout(keyLength: 130)),
+                            bias: BiasInput(biasElements.span, ScoreLayout(keyLength: 130)), keyLengths: keyLengths.span
+                        ),
+                        into: AttentionOutput(output.mutableSpan(), sample.outputLayout),
+                        lse: AttentionOutput(lse.mutableSpan(), .perRow(batch: 2, heads: 4, length: 130)),
+                        weights: AttentionOutput(
+                            weights.mutableSpan(), .bhsd(batch: 2, heads: 4, length: 130, width: 130)),
+                        execution: run.execution)
+                }
+                #expect(fewest == 0, "\(run): \(fewest) allocations")
+            }
+        }
+    }
+
+    @Test func attentionInTheCallersWorkspaceAllocatesNothing() async {
+        await #expect(processExitsWith: .success) {
+            let memory = GuardedBuffer(count: 1 << 22)
+            let bytes = UnsafeMutableRawBufferPointer(start: memory.start, count: 4 << 22)
+            let sample = AttentionSample(heads: 3, queryLength: 1, keyLength: 900, headDim: 64)
+            let (query, key, value) = (sample.query, sample.key, sample.value)
+            let output = GuardedBuffer(count: sample.outputLayout.elementCount)
+            for run in Self.runs {
+                let fewest = try Self.fewestAllocations {
+                    try run.kernel.forward(
+                        AttentionProblem(
+                            query: AttentionInput(query.span, sample.queryLayout),
+                            key: AttentionInput(key.span, sample.keyLayout),
+                            value: AttentionInput(value.span, sample.valueLayout)),
+                        into: AttentionOutput(output.mutableSpan(), sample.outputLayout),
+                        workspace: MutableRawSpan(_unsafeBytes: bytes), execution: run.execution)
+                }
+                #expect(fewest == 0, "\(run): \(fewest) allocations")
+                #expect(run.execution.idleWorkspaceByteCount == 0)
+            }
+        }
+    }
+
+    @Test func attentionIntoATensorAllocatesNothing() async {
+        await #expect(processExitsWith: .success) {
+            var random = SeededRandom(seed: 51)
+            let x = try random.normalTensor([2, 100, 4, 16])
+            let query = try x.transposed(1, 2)
+            var options = AttentionOptions(causality: .bottomRight, keyLengths: [100, 50])
+            options.mask = .drop(try ScoreMask(shape: [100]) { $0 % 5 == 0 })
+            options.bias = try random.normalTensor([4, 1, 100])
+            var output = try Tensor(shape: [2, 4, 100, 16])
+            for run in Self.runs {
+                let fewest = try Self.fewestAllocations {
+                    try run.kernel.forward(
+                        query: query, key: query, value: query, into: &output, options: options,
+                        execution: run.execution)
+                }
+                #expect(fewest == 0, "\(run): \(fewest) allocations")
+            }
+        }
+    }
+
+    @Test func productsAllocateNothing() async {
+        await #expect(processExitsWith: .success) {
+            var random = SeededRandom(seed: 52)
+            let (a, b) = (random.normals(2 * 150 * 90), random.normals(2 * 90 * 130))
+            let c = GuardedBuffer(count: 2 * 150 * 130)
+            for run in Self.runs {
+                let fewest = try Self.fewestAllocations {
+                    try matmul(
+                        MatrixInput(a.span, MatrixLayout(batch: 2, rows: 150, columns: 90)),
+                        MatrixInput(b.span, MatrixLayout(batch: 2, rows: 90, columns: 130)),
+                        into: MatrixOutput(c.mutableSpan(), MatrixLayout(batch: 2, rows: 150, columns: 130)),
+                        kernel: run.kernel, execution: run.execution)
+                }
+                #expect(fewest == 0, "\(run): \(fewest) allocations")
+            }
+        }
+    }
+}
