@@ -13,9 +13,11 @@ var cSettings: [CSetting] = [
 // Our own runs treat warnings as errors; a consumer's newer compiler may know warnings that we do not.
 if Context.environment["ATTENTION_KERNELS_STRICT"] == "1" { cSettings.append(.unsafeFlags(["-Werror"])) }
 
-var linkerSettings: [LinkerSetting] = []
+// Named for programs that are all C: Swift's own programs link it anyway.
+var linkerSettings: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linux]))]
 if usesPOSIXThreads {
     cSettings.append(.define("CK_PTHREADS"))
+    linkerSettings.append(.linkedLibrary("pthread", .when(platforms: [.linux])))
 } else {
     cSettings += [
         .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),

@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 
 /// How calls run: on how many threads, with which instruction set, and in whose scratch memory.
 ///
@@ -15,7 +14,7 @@ public final class Execution: Sendable {
     /// The instruction set, or nil for the one named by the environment variable `CK_ISA` and otherwise the best.
     public let instructionSet: InstructionSet?
 
-    private let idle = Mutex<[Workspace]>([])
+    private let pool = WorkspacePool()
 
     /// An execution. A wrong number of threads or an instruction set this machine lacks is an error of the call.
     ///
@@ -25,40 +24,19 @@ public final class Execution: Sendable {
     public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) {
         self.threads = threads
         self.instructionSet = instructionSet
-        idle.withLock { $0.reserveCapacity(16) }
-    }
-
-    deinit {
-        releaseWorkspaces()
     }
 
     /// Frees the scratch memory kept for later calls; running calls are not disturbed.
     public func releaseWorkspaces() {
-        idle.withLock { workspaces in
-            for workspace in workspaces { workspace.deallocate() }
-            workspaces.removeAll(keepingCapacity: true)
-        }
+        pool.removeAll()
     }
 
     /// The bytes of scratch memory kept for later calls.
-    public var idleWorkspaceByteCount: Int {
-        idle.withLock { workspaces in workspaces.reduce(0) { $0 + $1.bytes.count } }
-    }
+    public var idleWorkspaceByteCount: Int { pool.byteCount }
 
     /// Lends a workspace of at least `byteCount` bytes; `giveBack(_:)` must follow.
     func take(byteCount: Int) throws(KernelError) -> Workspace {
-        let kept: Workspace? = idle.withLock { workspaces in
-            // By index: the generic search of a collection allocates where it is not specialised.
-            var index = workspaces.count
-            while index > 0 {
-                index -= 1
-                if workspaces[index].bytes.count >= byteCount { return workspaces.remove(at: index) }
-            }
-            // None is large enough: one of them makes way for the larger block that replaces it.
-            workspaces.popLast()?.deallocate()
-            return nil
-        }
-        if let kept { return kept }
+        if let kept = pool.take(byteCount: byteCount) { return kept }
         guard let workspace = Workspace(byteCount: byteCount) else {
             throw KernelError(.outOfMemory, .workspace, "there is not enough memory for \(byteCount) bytes")
         }
@@ -66,7 +44,7 @@ public final class Execution: Sendable {
     }
 
     func giveBack(_ workspace: Workspace) {
-        idle.withLock { $0.append(workspace) }
+        pool.put(workspace)
     }
 
     /// The options of a call in the given memory.

@@ -32,8 +32,10 @@ public struct PlotFigure: Sendable {
     public let caption: String
 
     /// The figures of a sweep: for each shape, instruction set and element type one of each quantity.
+    ///
+    /// Cases with another number of keys than of queries have no place on the axis and are left to the tables.
     public static func figures(_ document: SweepDocument) -> [PlotFigure] {
-        let panels = SweepPanel.panels(document.cases)
+        let panels = SweepPanel.panels(document.cases.filter { $0.queryLength == $0.keyLength })
         var order: [String] = []
         var byShape: [String: [SweepPanel]] = [:]
         for panel in panels {
