@@ -55,6 +55,12 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         return Array(numbers.prefix(count))
     }
 
+    /// One number of the normal distribution N(0, 1).
+    public mutating func normal() -> Float {
+        let radius = (-2 * log(1 - uniform())).squareRoot()
+        return Float(radius * cos(2 * Double.pi * uniform()))
+    }
+
     /// Small whole numbers, whose products and sums are exact in `Float`.
     public mutating func smallIntegers(_ count: Int, in range: ClosedRange<Int> = -4...4) -> [Float] {
         (0..<count).map { _ in Float(Int.random(in: range, using: &self)) }

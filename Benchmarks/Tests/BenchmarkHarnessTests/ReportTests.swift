@@ -77,7 +77,7 @@ import Testing
         #expect(NumberText.bytes(48 << 10) == "48 KiB" && NumberText.bytes(0) == "none")
         #expect(NumberText.bytes(3 << 19) == "1.5 MiB" && NumberText.bytes(100) == "100 B")
         #expect(NumberText.wait(seconds: 44.2) == "45 s" && NumberText.wait(seconds: 150) == "3 min")
-        #expect(12.3456789.rounded(toPlaces: 3) == 12.346)
+        #expect(12.3456789.significant() == 12.3457 && 0.00012345678.significant() == 0.000123457)
     }
 
     @Test func disturbancesAreSaid() {

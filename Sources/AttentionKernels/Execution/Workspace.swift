@@ -1,5 +1,5 @@
 /// One block of scratch memory aligned to 64 bytes. Its holder frees it or gives it back.
-struct Workspace: @unchecked Sendable {
+struct Workspace {
     let bytes: UnsafeMutableRawBufferPointer
 
     /// A block of `byteCount` bytes; nil if there is not enough memory.

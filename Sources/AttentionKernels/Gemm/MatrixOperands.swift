@@ -50,12 +50,4 @@ public struct MatrixOutput: ~Copyable, ~Escapable {
         (start, count) = elements.withUnsafeMutableBufferPointer { ($0.baseAddress, $0.count) }
         self.layout = layout
     }
-
-    /// Elements whose owner the caller keeps alive and to itself.
-    @_lifetime(immortal)
-    init(unsafe start: UnsafeMutablePointer<Float>?, count: Int, _ layout: MatrixLayout) {
-        self.start = start
-        self.count = count
-        self.layout = layout
-    }
 }

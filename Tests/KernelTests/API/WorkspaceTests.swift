@@ -1,3 +1,4 @@
+import AllocationCounter
 import AttentionKernels
 import TestSupport
 import Testing
@@ -71,6 +72,17 @@ import Testing
                 }
             }
         }
+    }
+
+    /// The scores of 2^23 queries and keys take 2^48 bytes, more than an address space.
+    @Test(.disabled(if: allocation_counter_is_sanitized(), "a sanitizer ends the process when memory runs out"))
+    func refusesWhatMemoryCannotHold() throws {
+        let x = try Tensor(shape: [1 << 23, 1])
+        var output = x
+        expectError(.outOfMemory, .workspace, "not enough memory", "bytes") {
+            try AttentionKernel.naive.forward(query: x, key: x, value: x, into: &output)
+        }
+        #expect(output.span[0] == 0)
     }
 
     @Test func refusesMemoryThatIsNotAligned() throws {

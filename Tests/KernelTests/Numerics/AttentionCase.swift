@@ -1,9 +1,5 @@
 import CKernels
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import TestSupport
 import Testing
 
 /// One attention problem over buffers of its own, as the numerics tests need it: any layout, with every gap
@@ -49,7 +45,7 @@ final class AttentionCase {
 
     init(_ shape: Shape, masking: Masking = [], layout: Layout = .bhsd, scale: Float? = nil, seed: UInt64 = 1) {
         self.shape = shape
-        var random = NormalSource(seed: seed)
+        var random = SeededRandom(seed: seed)
         problem.batch = Int64(shape.batch)
         problem.heads = Int64(shape.heads)
         problem.kv_heads = Int64(shape.kvHeads)
@@ -58,9 +54,9 @@ final class AttentionCase {
         problem.head_dim = Int64(shape.headDim)
         problem.value_dim = Int64(shape.valueDim)
         problem.scale = scale ?? 1 / Float(max(shape.headDim, 1)).squareRoot()
-        problem.q = operand(shape.heads, shape.queries, shape.headDim, layout) { random.next() }
-        problem.k = operand(shape.kvHeads, shape.keys, shape.headDim, layout) { random.next() }
-        problem.v = operand(shape.kvHeads, shape.keys, shape.valueDim, layout) { random.next() }
+        problem.q = operand(shape.heads, shape.queries, shape.headDim, layout) { random.normal() }
+        problem.k = operand(shape.kvHeads, shape.keys, shape.headDim, layout) { random.normal() }
+        problem.v = operand(shape.kvHeads, shape.keys, shape.valueDim, layout) { random.normal() }
         problem.o = operand(shape.heads, shape.queries, shape.valueDim, layout) { .nan }
         problem.lse = operand(shape.heads, shape.queries, 1, .bhsd) { .nan }
         outputs = [problem.o, problem.lse].map { (Self.floats($0.data), Int($0.count)) }
@@ -69,7 +65,7 @@ final class AttentionCase {
 
     deinit { for release in releases { release() } }
 
-    private func add(_ masking: Masking, _ random: inout NormalSource) {
+    private func add(_ masking: Masking, _ random: inout SeededRandom) {
         if masking.contains(.topLeft) { problem.causal = ck_causal.CK_CAUSAL_TOP_LEFT }
         if masking.contains(.bottomRight) { problem.causal = ck_causal.CK_CAUSAL_BOTTOM_RIGHT }
         let (q, k) = (Int64(shape.queries), Int64(shape.keys))
@@ -87,7 +83,7 @@ final class AttentionCase {
         }
         if masking.contains(.bias) {
             let floats = allocate(Float.self, shape.heads * shape.keys)
-            for i in 0..<(shape.heads * shape.keys) { floats[i] = i % 19 == 7 ? -.infinity : random.next() }
+            for i in 0..<(shape.heads * shape.keys) { floats[i] = i % 19 == 7 ? -.infinity : random.normal() }
             problem.bias = ck_score_operand(
                 data: floats, count: Int64(shape.heads) * k, offset: 0, batch_stride: 0, head_stride: k,
                 row_stride: 0, column_stride: 1)
@@ -213,7 +209,8 @@ final class AttentionCase {
         move(&single.bias)
         let length = problem.kv_lengths.map { $0[b] } ?? Int64(shape.keys)
         if problem.causal != ck_causal.CK_CAUSAL_NONE {
-            single.query_offset = Int64(i) + (problem.causal == ck_causal.CK_CAUSAL_TOP_LEFT ? 0 : length - Int64(shape.queries))
+            single.query_offset =
+                Int64(i) + (problem.causal == ck_causal.CK_CAUSAL_TOP_LEFT ? 0 : length - Int64(shape.queries))
             single.causal = ck_causal.CK_CAUSAL_OFFSET
         }
         var o = [Float](repeating: .nan, count: shape.valueDim)
@@ -239,33 +236,14 @@ final class AttentionCase {
     }
 }
 
-/// Seeded N(0, 1) by Box and Muller over splitmix64.
-struct NormalSource {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func uniform() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
-    }
-
-    mutating func next() -> Float {
-        let radius = (-2 * log(1 - uniform())).squareRoot()
-        return Float(radius * cos(2 * Double.pi * uniform()))
-    }
-}
-
 /// The ISAs this machine runs, best first; those with an FMA give equal bits.
 enum Isas {
     static let all: [ck_isa] = (0..<ck_isa_count()).map { ck_isa_at($0) }
     static let withFMA: [ck_isa] = all.filter { $0 != ck_isa.CK_ISA_PORTABLE }
 }
 
-extension ck_isa: @retroactive CustomTestStringConvertible {
-    public var testDescription: String { String(cString: ck_isa_name(self)) }
+extension ck_isa {
+    var name: String { String(cString: ck_isa_name(self)) }
 }
 
 let usableCores = Int(ck_machine_info().pointee.usable_cores)

@@ -7,7 +7,8 @@ import Testing
     static let kernels = [ck_kernel.CK_NAIVE, ck_kernel.CK_BLOCKED, ck_kernel.CK_FUSED]
 
     @Test func noKeysGiveZeros() throws {
-        let attention = AttentionCase(Shape(batch: 2, heads: 2, kvHeads: 1, queries: 5, keys: 0, headDim: 8, valueDim: 6))
+        let attention = AttentionCase(
+            Shape(batch: 2, heads: 2, kvHeads: 1, queries: 5, keys: 0, headDim: 8, valueDim: 6))
         for kernel in Self.kernels {
             for isa in Isas.all {
                 let result = try attention.run(kernel, isa: isa)

@@ -35,7 +35,7 @@ import Testing
             for isa in Isas.all {
                 for threads in [1, 2, usableCores + 1] {
                     let result = try attention.run(kernel, isa: isa, threads: threads)
-                    let label: Comment = "kernel \(kernel) \(isa.testDescription) \(threads) threads"
+                    let label: Comment = "kernel \(kernel) \(isa.name) \(threads) threads"
                     #expect(largestError(result.output, oracle.output) <= bounds.0, label)
                     #expect(largestError(result.lse, oracle.lse) <= bounds.1, label)
                 }
@@ -64,7 +64,9 @@ import Testing
     }
 
     /// Weights asked for: each row sums to 1, or to 0 where it sees nothing, and equals the oracle's.
-    @Test(arguments: [ck_kernel.CK_NAIVE, ck_kernel.CK_BLOCKED, ck_kernel.CK_FUSED]) func weights(kernel: ck_kernel) throws {
+    @Test(arguments: [ck_kernel.CK_NAIVE, ck_kernel.CK_BLOCKED, ck_kernel.CK_FUSED]) func weights(kernel: ck_kernel)
+        throws
+    {
         let shape = Shape(batch: 2, heads: 2, kvHeads: 1, queries: 40, keys: 75, headDim: 32, valueDim: 32)
         let attention = AttentionCase(shape, masking: [.topLeft, .keep, .keyLengths])
         let count = 2 * 2 * 40 * 75

@@ -32,7 +32,8 @@ import Testing
 
     @Test(arguments: maskings) func sameBitsInEveryLayout(masking: AttentionCase.Masking) throws {
         let results = try AttentionCase.Layout.allCases.map {
-            try AttentionCase(Self.shape, masking: masking, layout: $0, seed: 5).run(ck_kernel.CK_FUSED, threads: 2).bits
+            try AttentionCase(Self.shape, masking: masking, layout: $0, seed: 5).run(ck_kernel.CK_FUSED, threads: 2)
+                .bits
         }
         for result in results { expectSameBits(result, results[0]) }
     }
@@ -76,7 +77,9 @@ import Testing
         let attention = AttentionCase(
             Shape(heads: 3, kvHeads: 1, queries: 70, keys: 1100, headDim: 32, valueDim: 32), masking: .bottomRight)
         let expected = try attention.run(ck_kernel.CK_FUSED, threads: usableCores + 1).bits
-        for _ in 0..<250 { expectSameBits(try attention.run(ck_kernel.CK_FUSED, threads: usableCores + 1).bits, expected) }
+        for _ in 0..<250 {
+            expectSameBits(try attention.run(ck_kernel.CK_FUSED, threads: usableCores + 1).bits, expected)
+        }
     }
 
     /// Large and moving maxima: the running maximum moves in mid-block, at different keys for each row.
@@ -86,7 +89,9 @@ import Testing
             scale: scale, seed: 8)
         for j in 0..<1200 { for c in 0..<24 { attention.row(\.k, 0, 0, j)[c] *= Float(j % 97) / 30 } }
         let expected = try attention.run(ck_kernel.CK_FUSED, isa: Isas.all[0])
-        for isa in Isas.withFMA { expectSameBits(try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, expected.bits) }
+        for isa in Isas.withFMA {
+            expectSameBits(try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, expected.bits)
+        }
         for i in stride(from: 0, to: 90, by: 11) {
             let row = (expected.output[(90 + i) * 20..<(90 + i + 1) * 20] + [expected.lse[90 + i]]).map(\.bitPattern)
             expectSameBits(try attention.alone(0, 1, i, threads: 2), row)

@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// GEMM on every ISA against the oracle, after netlib: |error| / (eps * (|alpha| |A| |B| + |beta| |C|)) < 16.
@@ -29,7 +30,7 @@ import Testing
                         ck_oracle_gemm_row(&gemm.problem, 0, Int64(i), &row, &magnitude, nil)
                         for j in 0..<size.n {
                             let error = abs(Double(c[i * size.n + j]) - row[j])
-                            #expect(error <= 16 * 0x1p-23 * magnitude[j], "\(isa.testDescription) \(i) \(j)")
+                            #expect(error <= 16 * 0x1p-23 * magnitude[j], "\(isa.name) \(i) \(j)")
                         }
                     }
                 }
@@ -43,7 +44,8 @@ import Testing
         let expected = try gemm.run(ck_kernel.CK_BLOCKED, isa: Isas.all[0]).map(\.bitPattern)
         for isa in Isas.withFMA {
             for threads in 1...(2 * usableCores) {
-                expectSameBits(try gemm.run(ck_kernel.CK_BLOCKED, isa: isa, threads: threads).map(\.bitPattern), expected)
+                expectSameBits(
+                    try gemm.run(ck_kernel.CK_BLOCKED, isa: isa, threads: threads).map(\.bitPattern), expected)
             }
         }
     }
@@ -57,7 +59,8 @@ import Testing
             single.problem.a = gemm.problem.a
             single.problem.a.offset += Int64(i) * gemm.problem.a.row_stride
             single.problem.b = gemm.problem.b
-            expectSameBits(try single.run(ck_kernel.CK_BLOCKED).map(\.bitPattern), whole[i * 90..<(i + 1) * 90].map(\.bitPattern))
+            expectSameBits(
+                try single.run(ck_kernel.CK_BLOCKED).map(\.bitPattern), whole[i * 90..<(i + 1) * 90].map(\.bitPattern))
         }
     }
 
@@ -115,8 +118,8 @@ final class GemmCase {
         integers: Bool = false
     ) {
         self.size = size
-        var random = NormalSource(seed: 11)
-        let value = { integers ? Float(Int(random.uniform() * 9) - 4) : random.next() }
+        var random = SeededRandom(seed: 11)
+        let value = { integers ? Float(Int(random.uniform() * 9) - 4) : random.normal() }
         problem.batch = Int64(batch)
         (problem.m, problem.n, problem.k) = (Int64(size.m), Int64(size.n), Int64(size.k))
         (problem.transpose_a, problem.transpose_b) = transposes

@@ -52,11 +52,13 @@ import Testing
             for h in 0..<4 { bias[h * 200 + j] = poison }
         }
         for (isa, expected) in zip(Isas.all, clean) {
-                expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, expected)
-            }
+            expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, expected)
+        }
     }
 
-    @Test(arguments: kernels, [Float.nan, .infinity]) func visibleValuesPropagate(kernel: ck_kernel, value: Float) throws {
+    @Test(arguments: kernels, [Float.nan, .infinity]) func visibleValuesPropagate(kernel: ck_kernel, value: Float)
+        throws
+    {
         for isa in Isas.all {
             let attention = AttentionCase(.init(queries: 70, keys: 70, headDim: 16, valueDim: 16), masking: .topLeft)
             attention.row(\.v, 0, 0, 30)[7] = value

@@ -60,7 +60,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
     /// The result of timing `sweepCase`.
     init(_ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, peak: Double, disturbed: Bool) {
         let shape = sweepCase.shape
-        func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).rounded(toPlaces: 6) }
+        func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).significant() }
         op = "attention"
         kernel = sweepCase.kernel.rawValue
         dtype = sweepCase.dtype.rawValue
@@ -75,8 +75,8 @@ public struct CaseResult: Codable, Sendable, Equatable {
         maxMs = milliseconds(statistics.maximum)
         repetitions = statistics.count
         let rate = sweepCase.flops / max(statistics.median, 1e-12) * 1e-9
-        gflops = rate.rounded(toPlaces: 3)
-        percentOfPeak = (100 * rate / peak).rounded(toPlaces: 2)
+        gflops = rate.significant()
+        percentOfPeak = (100 * rate / peak).significant()
         maxError = check.maxError
         errorBound = check.bound
         rowsChecked = check.rowsChecked
@@ -84,7 +84,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
         medianHighMs = milliseconds(statistics.medianInterval.upperBound)
         quartile1Ms = milliseconds(statistics.quartiles.lowerBound)
         quartile3Ms = milliseconds(statistics.quartiles.upperBound)
-        peakGflops = peak.rounded(toPlaces: 2)
+        peakGflops = peak.significant()
         self.disturbed = disturbed
     }
 }

@@ -31,3 +31,8 @@ public enum NumberText {
         return whole < 100 ? "\(whole) s" : "\((whole + 59) / 60) min"
     }
 }
+
+extension Double {
+    /// The number rounded to 6 significant digits, so that files do not claim digits that were not measured.
+    func significant() -> Double { Double(String(format: "%.6g", self)) ?? self }
+}

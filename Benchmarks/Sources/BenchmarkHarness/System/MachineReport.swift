@@ -54,8 +54,8 @@ public struct MachineReport: Codable, Sendable, Equatable {
             swift: compiler,
             peaks: peaks.map {
                 Peak(
-                    isa: $0.key.isa.name, threads: $0.key.threads, gflops: $0.value.best.rounded(toPlaces: 2),
-                    lowestGflops: $0.value.lowest.rounded(toPlaces: 2), measurements: $0.value.count)
+                    isa: $0.key.isa.name, threads: $0.key.threads, gflops: $0.value.best.significant(),
+                    lowestGflops: $0.value.lowest.significant(), measurements: $0.value.count)
             })
     }
 
@@ -91,13 +91,5 @@ public struct MachineReport: Codable, Sendable, Equatable {
         #else
             "6.2"
         #endif
-    }
-}
-
-extension Double {
-    /// The number rounded to so many decimal places, so that files do not claim digits that were not measured.
-    func rounded(toPlaces places: Int) -> Double {
-        let factor = (0..<places).reduce(1.0) { factor, _ in factor * 10 }
-        return (self * factor).rounded() / factor
     }
 }
