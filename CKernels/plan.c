@@ -39,7 +39,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const int64_t m, const int64_
     plan.mc = balanced(m, ck_max(mr, nc_limit / mr * mr), mr);
     // Tasks are rows x columns of the C block: row parts that fit L2, a multiple of the threads where
     // there are rows enough; then columns until every thread has about four tasks, whose number is
-    // again a multiple of the threads (9 tasks on 2 threads cost 10 % at 1024^3). A task keeps at
+    // again a multiple of the threads (9 tasks on 2 threads left one waiting at 1024^3). A task keeps at
     // least 4 micro-panels of B, so that reading A from L2 is paid back.
     const int64_t rows = ck_min(m, plan.mc), columns = ck_min(n, plan.nc), t = plan.threads;
     int64_t row_parts = ck_max(1, ck_ceil_div(rows, mb_limit));
