@@ -10,7 +10,7 @@
 typedef struct {
     float *scores;  // [rows][seqlen_k]
     float *lse;     // [rows]
-    ck_gemm_scratch score_gemm, value_gemm;
+    ck_gemm_serial score_gemm, value_gemm;
 } blocked_scratch;
 
 typedef struct {
@@ -20,6 +20,35 @@ typedef struct {
     bool values;
     blocked_scratch *scratch;  // [threads]
 } blocked_run;
+
+// S = scale_log2 Q K^T of some rows and keys, and O = P V; the pointers are still to be set.
+static ck_gemm_operation score_product(const ck_attention_problem *const p, const int64_t rows,
+                                       const int64_t keys) {
+    return (ck_gemm_operation){.m = rows,
+                               .n = keys,
+                               .k = p->head_dim,
+                               .a_row_stride = p->q.row_stride,
+                               .a_k_stride = 1,
+                               .b_k_stride = 1,
+                               .b_column_stride = p->k.row_stride,
+                               .c_row_stride = p->seqlen_k,
+                               .c_column_stride = 1,
+                               .alpha = (float)((double)p->scale * CK_LOG2E)};
+}
+
+static ck_gemm_operation value_product(const ck_attention_problem *const p, const int64_t rows,
+                                       const int64_t keys) {
+    return (ck_gemm_operation){.m = rows,
+                               .n = p->value_dim,
+                               .k = keys,
+                               .a_row_stride = p->seqlen_k,
+                               .a_k_stride = 1,
+                               .b_k_stride = p->v.row_stride,
+                               .b_column_stride = 1,
+                               .c_row_stride = p->o.row_stride,
+                               .c_column_stride = 1,
+                               .alpha = 1};
+}
 
 static blocked_run layout(const ck_attention_call *const call, ck_arena *const arena) {
     const ck_attention_problem *const p = call->problem;
@@ -32,8 +61,10 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
                                    .lse = ck_arena_take(arena, run.rows, sizeof(float))};
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
-        scratch.score_gemm = ck_gemm_scratch_take(&scores, call->ops, run.rows, p->seqlen_k, p->head_dim, 1);
-        scratch.value_gemm = ck_gemm_scratch_take(&values, call->ops, run.rows, p->value_dim, p->seqlen_k, 1);
+        const ck_gemm_operation score_sizes = score_product(p, run.rows, p->seqlen_k);
+        const ck_gemm_operation value_sizes = value_product(p, run.rows, p->seqlen_k);
+        scratch.score_gemm = ck_gemm_serial_take(&scores, call->ops, &score_sizes);
+        scratch.value_gemm = ck_gemm_serial_take(&values, call->ops, &value_sizes);
         *arena = scores.used > values.used ? scores : values;
         arena->overflow |= scores.overflow | values.overflow;
         if (run.scratch) run.scratch[worker] = scratch;
@@ -61,21 +92,11 @@ static void compute_scores(const blocked_run *const run, const blocked_task *con
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const float scale = (float)((double)p->scale * CK_LOG2E);
-    if (p->head_dim == 0)
-        for (int64_t i = 0; i < t->rows * p->seqlen_k; ++i) scratch->scores[i] = 0;
-    const ck_gemm_operation product = {.m = t->rows,
-                                       .n = t->keys,
-                                       .k = p->head_dim,
-                                       .a = ck_at(&p->q, t->batch, t->head, t->row),
-                                       .b = ck_at(&p->k, t->batch, kv_head, 0),
-                                       .c = scratch->scores,
-                                       .a_stride = p->q.row_stride,
-                                       .b_stride = p->k.row_stride,
-                                       .c_stride = p->seqlen_k,
-                                       .transpose_b = true,
-                                       .alpha = scale};
-    ck_gemm_run(run->call->ops, &scratch->score_gemm, &product);
+    ck_gemm_operation product = score_product(p, t->rows, t->keys);
+    product.a = ck_at(&p->q, t->batch, t->head, t->row);
+    product.b = ck_at(&p->k, t->batch, kv_head, 0);
+    product.c = scratch->scores;
+    ck_gemm_serial_run(run->call->ops, &scratch->score_gemm, &product);
 }
 
 static bool has_nonfinite(const float *const rows, const int64_t stride, const int64_t count,
@@ -111,17 +132,11 @@ static void compute_values(const blocked_run *const run, const blocked_task *con
         run->call->ops->careful_values(&values);
         return;
     }
-    const ck_gemm_operation product = {.m = t->rows,
-                                       .n = p->value_dim,
-                                       .k = t->keys,
-                                       .a = scratch->scores,
-                                       .b = v,
-                                       .c = ck_at(&p->o, t->batch, t->head, t->row),
-                                       .a_stride = p->seqlen_k,
-                                       .b_stride = p->v.row_stride,
-                                       .c_stride = p->o.row_stride,
-                                       .alpha = 1};
-    ck_gemm_run(run->call->ops, &scratch->value_gemm, &product);
+    ck_gemm_operation product = value_product(p, t->rows, t->keys);
+    product.a = scratch->scores;
+    product.b = v;
+    product.c = ck_at(&p->o, t->batch, t->head, t->row);
+    ck_gemm_serial_run(run->call->ops, &scratch->value_gemm, &product);
 }
 
 static void store_weights(const ck_attention_problem *const p, const blocked_task *const t,

@@ -1,27 +1,34 @@
-// The packed GEMM as the drivers see it.
+// The GEMM driver as other drivers see it: `blocked` attention multiplies inside its tasks.
 #ifndef CK_GEMM_H
 #define CK_GEMM_H
 
 #include "dispatch.h"
 #include "workspace.h"
 
-// One matrix product: pointers at the first elements, k > 0, alpha != 0.
+// One matrix product: pointers at the first elements, strides in elements. k == 0 reads neither A nor B.
 typedef struct {
     int64_t m, n, k;
     const float *a, *b;
     float *c;
-    int64_t a_stride, b_stride, c_stride;
-    bool transpose_a, transpose_b;
+    int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
     float alpha, beta;
+    const ck_epilogue *epilogue;  // null: none
+    const float *residual;        // null: none
+    const float *packed_b;        // panels of all of B, or null
 } ck_gemm_operation;
 
+// Packed copies of one worker: [KC x strip] of B, and [KC x CK_GEMM_A_ROWS] of A; also the sums of a GEMV.
 typedef struct {
-    ck_gemm_plan plan;
-    float *a, *b;  // packed blocks [mc][KC] and [KC][nc]
+    float *b, *a;
 } ck_gemm_scratch;
 
-ck_gemm_scratch ck_gemm_scratch_take(ck_arena *arena, const ck_ops *ops, int64_t m, int64_t n, int64_t k,
-                                     int32_t threads);
-void ck_gemm_run(const ck_ops *ops, const ck_gemm_scratch *scratch, const ck_gemm_operation *operation);
+// A plan and scratch for one worker, which runs operations of at most this size whole.
+typedef struct {
+    ck_gemm_plan plan;
+    ck_gemm_scratch scratch;
+} ck_gemm_serial;
+
+ck_gemm_serial ck_gemm_serial_take(ck_arena *arena, const ck_ops *ops, const ck_gemm_operation *largest);
+void ck_gemm_serial_run(const ck_ops *ops, const ck_gemm_serial *serial, const ck_gemm_operation *operation);
 
 #endif

@@ -25,6 +25,8 @@
 #define CK_RESCALE_THRESHOLD 8.0f
 // K of one accumulation chain of a GEMM; the sums of successive chains are added in order.
 #define CK_GEMM_KC 256
+// Rows of A packed at a time: a multiple of the rows of every tile and of the lanes of every ISA.
+#define CK_GEMM_A_ROWS 48
 
 _Static_assert(CK_KV_CHUNK % CK_KEY_BLOCK == 0 && CK_KEY_BLOCK % CK_KEY_GROUP == 0, "blocks tile chunks");
 

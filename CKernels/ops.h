@@ -5,28 +5,52 @@
 
 #include "plan.h"
 
-// Packs `count` lines of length kc into micro-panels of `width` lines: panel[k][line], lines beyond
-// `count` in the last panel zero. A line's elements are contiguous (line_contiguous: source[line *
-// stride + k]) or the lines are (source[k * stride + line]). Used for A (lines = rows) and B (columns).
+// Packs kc lines of B [k][columns], or of A^T, into panels of `width` columns, a multiple of the lanes;
+// the columns beyond `count` of the last panel become zero.
 typedef struct {
     const float *source;
-    int64_t stride;
-    bool line_contiguous;
-    int64_t count, kc;
-    float *packed;  // ck_round_up(count, width) * kc floats
-} ck_pack;
+    int64_t k_stride, column_stride;
+    int64_t kc, count, width;
+    float *packed;         // [panel][k][width]
+    int64_t panel_stride;  // at least kc * width
+} ck_gemm_pack_args;
 
-// C[m][n] (+)= alpha * A B on packed panels of one kc: the jr and ir loops and the microkernel.
-// accumulate: add to C; otherwise C = alpha * A B + beta * C, and beta == 0 does not read C.
+// Where products of one block of K go, and what happens to them on the way.
+typedef struct {
+    float *c;  // C of this matrix, element (0, 0)
+    int64_t c_row_stride, c_column_stride;
+    bool first, last;  // block of K: the first takes in beta * C, the last applies the epilogue
+    bool direct;       // no epilogue, and columns contiguous: tiles are stored from registers
+    bool exchanged;    // tiles are of C^T
+    float alpha, beta;
+    const ck_epilogue *epilogue;
+    const float *residual;  // of this matrix, element (0, 0), or null
+} ck_gemm_target;
+
+// C += A B for one block of K. A is read where it lies, B in panels of the ISA's width.
 typedef struct {
     int64_t m, n, kc;
-    const float *a;  // micro-panels [ceil(m / MR)][kc][MR]
-    const float *b;  // micro-panels [ceil(n / NR)][kc][NR]
-    float *c;
-    int64_t c_stride;
-    float alpha, beta;
-    bool accumulate;
+    const float *a;
+    int64_t a_row_stride, a_k_stride;
+    const float *b;  // panel p, line k: b + p * b_panel_stride + k * b_k_stride; whole vectors readable
+    int64_t b_k_stride, b_panel_stride;
+    int64_t row, column;  // of the target, where the block lies
+    const ck_gemm_target *target;
 } ck_gemm_block;
+
+// The same for at most CK_GEMV_ROWS rows, with B where it lies: k or columns contiguous.
+#define CK_GEMV_ROWS 3
+typedef struct {
+    int64_t m, n, kc;
+    const float *a;
+    int64_t a_row_stride, a_k_stride;
+    const float *b;
+    int64_t b_k_stride, b_column_stride;
+    float *sums;  // scratch [m][sums_stride], sums_stride a multiple of the lanes and at least n
+    int64_t sums_stride;
+    int64_t column;
+    const ck_gemm_target *target;
+} ck_gemv_block;
 
 // Softmax of `rows` rows of log2-domain scores in place, for one head:
 // weight[j] = 2^(s[j] + bias[j] * log2(e) - max) / sum over visible j; masked weights are -0.
@@ -63,11 +87,12 @@ typedef struct {
 
 typedef struct ck_ops {
     ck_isa isa;
-    int32_t gemm_mr, gemm_nr;
+    int32_t gemm_rows, gemm_panel;  // of the widest tile, and columns of a panel of B
+    int32_t lanes;
     int32_t attention_panel;  // query rows of one panel of the fused kernel
-    void (*gemm_pack_a)(const ck_pack *pack);
-    void (*gemm_pack_b)(const ck_pack *pack);
+    void (*gemm_pack)(const ck_gemm_pack_args *pack);
     void (*gemm_block)(const ck_gemm_block *block);
+    void (*gemv_block)(const ck_gemv_block *block);
     void (*softmax_rows)(const ck_softmax_rows *rows);
     void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);

@@ -3,6 +3,7 @@
 // harness; no kernel calls it.
 #include <math.h>
 
+#include "gemm_packed.h"
 #include "problem.h"
 
 // The layouts of inputs are checked as for any call; outputs are not touched and may be absent.
@@ -71,27 +72,46 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
     return CK_OK;
 }
 
+static double activated(const ck_activation activation, const double y) {
+    switch (activation) {
+        case CK_ACTIVATION_NONE: return y;
+        case CK_ACTIVATION_RELU: return y < 0 ? 0 : y;
+        case CK_ACTIVATION_GELU: return y * erfc(-y * sqrt(0.5)) / 2;
+        case CK_ACTIVATION_GELU_TANH: {
+            // y (1 + tanh u) / 2 = y / (1 + exp(-2u)), without the cancellation at large -u.
+            const double u = 0.79788456080286536 * (y + 0.044715 * y * y * y);
+            return y / (1 + exp(-2 * u));
+        }
+        case CK_ACTIVATION_SILU: return y / (1 + exp(-y));
+    }
+    return y;
+}
+
 ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
                              double *const c, double *const magnitude, ck_diagnosis *const diagnosis) {
     ck_diagnosis unused;
     const ck_status status = ck_gemm_validate(CK_NAIVE, p, CK_CHECK_LAYOUT, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
-    const float *const a = (const float *)p->a.data + p->a.offset + n * p->a.batch_stride;
-    const float *const b = (const float *)p->b.data + p->b.offset + n * p->b.batch_stride;
-    const float *const old =
-        p->beta == 0 ? NULL
-                     : (const float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
+    const ck_epilogue *const e = &p->epilogue;
+    const float *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
+    const float *const old = p->beta == 0 ? NULL : ck_matrix_at(&p->c, n) + i * p->c.row_stride;
+    const float *const residual = ck_matrix_at(&e->residual, n);
     for (int64_t j = 0; j < p->n; ++j) {
-        double sum = 0, size = 0;
+        double sum = 0, size = 0, factor = p->alpha;
         for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
-            const double x = p->transpose_a ? a[k * p->a.row_stride + i] : a[i * p->a.row_stride + k];
-            const double y = p->transpose_b ? b[j * p->b.row_stride + k] : b[k * p->b.row_stride + j];
-            sum += x * y;
-            size += fabs(x * y);
+            const double product = (double)a[i * p->a.row_stride + k * p->a.column_stride] *
+                                   (p->packed_b ? ck_packed_at(p->packed_b, k, j)
+                                                : b[k * p->b.row_stride + j * p->b.column_stride]);
+            sum += product;
+            size += fabs(product);
         }
-        c[j] = (double)p->alpha * sum + (old ? (double)p->beta * (double)old[j] : 0);
-        if (magnitude)
-            magnitude[j] = fabs((double)p->alpha) * size + (old ? fabs((double)p->beta * (double)old[j]) : 0);
+        if (e->row_scale.data) factor *= e->row_scale.data[i];
+        if (e->column_scale.data) factor *= e->column_scale.data[j];
+        const double kept = old ? (double)p->beta * old[j * p->c.column_stride] : 0;
+        const double bias = e->bias.data ? e->bias.data[j] : 0;
+        const double added = residual ? residual[i * e->residual.row_stride + j * e->residual.column_stride] : 0;
+        c[j] = activated(e->activation, factor * sum + kept + bias) + added;
+        if (magnitude) magnitude[j] = fabs(factor) * size + fabs(kept) + fabs(bias) + fabs(added);
     }
     return CK_OK;
 }

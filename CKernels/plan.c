@@ -15,40 +15,10 @@ static int32_t worthwhile_threads(const double flops, const int32_t threads) {
     return worth < 2 ? 1 : worth < threads ? (int32_t)worth : threads;
 }
 
-// Cuts `length` into equal parts of at most `largest`, each a multiple of `unit`: equal parts, because
-// one small remainder part leaves the other cores waiting (10 % at 1024^3).
+// Cuts `length` into equal parts of at most `largest`, each a multiple of `unit`.
 static int64_t balanced(const int64_t length, const int64_t largest, const int64_t unit) {
     const int64_t parts = ck_max(1, ck_ceil_div(length, largest));
     return ck_max(unit, ck_round_up(ck_ceil_div(length, parts), unit));
-}
-
-// NC: the packed KC x NC block of B is shared by all cores and should fill at most half of L3.
-// mb x KC of A stays in a quarter of a core's L2 while it meets every micro-panel of B (KC x NR, in L1).
-// MC bounds the packed copy of A; it also lives in L3 and is read once per task.
-ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const int64_t m, const int64_t n, const int64_t k,
-                          const int32_t threads) {
-    const ck_machine *const machine = ck_machine_info();
-    const int64_t mr = ops->gemm_mr, nr = ops->gemm_nr, column_bytes = CK_GEMM_KC * sizeof(float);
-    const int64_t shared = machine->l3_bytes > 0 ? machine->l3_bytes : machine->l2_bytes;
-    const int64_t nc_limit = ck_max(nr, ck_min(4096, shared / 2 / column_bytes) / nr * nr);
-    const int64_t mb_limit = ck_max(mr, machine->l2_bytes / 4 / column_bytes / mr * mr);
-
-    ck_gemm_plan plan;
-    plan.threads = worthwhile_threads(2.0 * (double)m * (double)n * (double)k, threads);
-    plan.nc = balanced(n, nc_limit, nr);
-    plan.mc = balanced(m, ck_max(mr, nc_limit / mr * mr), mr);
-    // Tasks are rows x columns of the C block: row parts that fit L2, a multiple of the threads where
-    // there are rows enough; then columns until every thread has about four tasks, whose number is
-    // again a multiple of the threads (9 tasks on 2 threads left one waiting at 1024^3). A task keeps at
-    // least 4 micro-panels of B, so that reading A from L2 is paid back.
-    const int64_t rows = ck_min(m, plan.mc), columns = ck_min(n, plan.nc), t = plan.threads;
-    int64_t row_parts = ck_max(1, ck_ceil_div(rows, mb_limit));
-    if (t > 1 && rows >= 4 * t * mr) row_parts = ck_round_up(row_parts, t);
-    plan.mb = balanced(rows, ck_ceil_div(ck_max(rows, 1), row_parts), mr);
-    int64_t column_parts = t == 1 ? 1 : ck_ceil_div(4 * t, row_parts);
-    while (row_parts * column_parts % t != 0) ++column_parts;
-    plan.nb = balanced(columns, ck_max(4 * nr, ck_ceil_div(ck_max(columns, 1), column_parts)), nr);
-    return plan;
 }
 
 // Br: each K and V row fetched from L2 or beyond is used for 512 query rows, which costs less than
@@ -101,7 +71,7 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
 // idle. Their scores, rows * seqlen_k floats, stream through L3.
 int64_t ck_plan_blocked_rows(const ck_ops *const ops, const ck_attention_problem *const p,
                              const int32_t threads) {
-    const int64_t mr = ops->gemm_mr, heads = p->batch * p->heads;
+    const int64_t mr = ops->gemm_rows, heads = p->batch * p->heads;
     const int64_t wanted = threads == 1 ? 1 : ck_ceil_div(4 * (int64_t)threads, ck_max(heads, 1));
     return balanced(p->seqlen_q, ck_min(240, ck_max(mr, ck_ceil_div(p->seqlen_q, wanted))), mr);
 }

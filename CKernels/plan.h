@@ -13,13 +13,46 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+// The sizes and the strides of a product, as far as they decide how it is cut.
+typedef struct {
+    int64_t batch, m, n, k;
+    int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride;
+    bool packed_b;
+} ck_gemm_shape;
+
+typedef enum {
+    CK_GEMM_TILES,  // register tiles on panels of B
+    CK_GEMM_GEMV,   // so few rows that B streams past once
+} ck_gemm_path;
+
 typedef struct {
     int32_t threads;
-    int64_t mc, nc;  // rows of A and columns of B packed at a time
-    int64_t mb, nb;  // rows and columns of C a task
+    bool exchanged;  // C^T = B^T A^T is computed; what follows speaks of that product
+    ck_gemm_path path;
+    bool packs_a, packs_b;
+    int64_t strips, parts;               // tasks a matrix: strips of columns x parts of rows
+    int64_t strip_columns, part_rows;    // of the largest task
+    int64_t scratch_b, scratch_a;        // floats a worker
 } ck_gemm_plan;
 
-ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, int64_t m, int64_t n, int64_t k, int32_t threads);
+ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
+
+// The same product with A and B in each other's place.
+static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
+    return (ck_gemm_shape){.batch = s->batch,
+                           .m = s->n,
+                           .n = s->m,
+                           .k = s->k,
+                           .a_row_stride = s->b_column_stride,
+                           .a_k_stride = s->b_k_stride,
+                           .b_k_stride = s->a_k_stride,
+                           .b_column_stride = s->a_row_stride};
+}
+
+// First of the units 0 ..< count of part `index` of `parts`, as equal as can be.
+static inline int64_t ck_part_start(const int64_t count, const int64_t parts, const int64_t index) {
+    return count / parts * index + (count % parts < index ? count % parts : index);
+}
 
 // Scratch of one worker of the fused kernel; PQ is the panel's width in query rows.
 typedef struct {

@@ -224,16 +224,81 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
     return check_layouts(layouts, count, check, diagnosis);
 }
 
+// With pointers, each matrix of the batch has the layout of one; where they lie is checked apart.
 static layout matrix_layout(const ck_argument argument, const ck_matrix *const x, const int64_t batch,
                             const int64_t rows, const int64_t columns, const bool is_output) {
     return (layout){.argument = argument,
-                    .data = x->data,
+                    .data = x->pointers ? (batch > 0 ? x->pointers[0] : NULL) : x->data,
                     .count = x->count,
                     .offset = x->offset,
-                    .sizes = {batch, 1, rows, columns},
-                    .strides = {x->batch_stride, 0, x->row_stride, 1},
+                    .sizes = {x->pointers ? ck_min(batch, 1) : batch, 1, rows, columns},
+                    .strides = {x->pointers ? 0 : x->batch_stride, 0, x->row_stride, x->column_stride},
                     .element_bytes = sizeof(float),
-                    .is_output = is_output};
+                    .is_output = is_output,
+                    .is_score = !is_output};
+}
+
+typedef struct {
+    ck_argument argument;
+    const ck_matrix *matrix;
+    int64_t rows, columns;
+    bool is_output;
+} gemm_operand;
+
+static bool is_given_matrix(const ck_matrix *const x) { return x->data || x->pointers || x->count != 0; }
+
+// A, B (unless packed), C and the residual.
+static int gemm_operands(const ck_gemm_problem *const p, gemm_operand operands[4]) {
+    int count = 0;
+    operands[count++] = (gemm_operand){CK_ARG_A, &p->a, p->m, p->k, false};
+    if (!p->packed_b) operands[count++] = (gemm_operand){CK_ARG_B, &p->b, p->k, p->n, false};
+    operands[count++] = (gemm_operand){CK_ARG_C, &p->c, p->m, p->n, true};
+    if (is_given_matrix(&p->epilogue.residual))
+        operands[count++] = (gemm_operand){CK_ARG_RESIDUAL, &p->epilogue.residual, p->m, p->n, false};
+    return count;
+}
+
+// Matrices of one index are held against each other; that the outputs of a batch given by pointers do
+// not overlap each other is the caller's word.
+static ck_status check_matrices(const ck_gemm_problem *const p, const ck_check check,
+                                ck_diagnosis *const diagnosis) {
+    gemm_operand operands[4];
+    const int count = gemm_operands(p, operands);
+    bool has_pointers = false;
+    for (int i = 0; i < count; ++i) has_pointers |= operands[i].matrix->pointers != NULL;
+    const int64_t rounds = has_pointers && check == CK_CHECK_LAYOUT_AND_POINTERS ? p->batch : 1;
+    for (int64_t n = 0; n < rounds; ++n) {
+        layout layouts[4];
+        for (int i = 0; i < count; ++i) {
+            const gemm_operand *const o = &operands[i];
+            layouts[i] = matrix_layout(o->argument, o->matrix, p->batch, o->rows, o->columns, o->is_output);
+            if (o->matrix->pointers && p->batch > 0) layouts[i].data = o->matrix->pointers[n];
+        }
+        const ck_status status = check_layouts(layouts, count, check, diagnosis);
+        if (status != CK_OK) return status;
+    }
+    return CK_OK;
+}
+
+static ck_status check_vector(const ck_vector *const x, const ck_argument argument, const int64_t count,
+                              const ck_check check, ck_diagnosis *const diagnosis) {
+    if (!is_given(x->data, x->count)) return CK_OK;
+    if (x->count != count) return report(diagnosis, CK_SHORT_SPAN, argument, -1, x->count, count);
+    if (!x->data && count > 0 && check == CK_CHECK_LAYOUT_AND_POINTERS)
+        return report(diagnosis, CK_NULL_POINTER, argument, -1, 0, count);
+    return CK_OK;
+}
+
+static ck_status check_epilogue(const ck_gemm_problem *const p, const ck_check check,
+                                ck_diagnosis *const diagnosis) {
+    const ck_epilogue *const e = &p->epilogue;
+    if ((uint32_t)e->activation > CK_ACTIVATION_SILU)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_ACTIVATION, -1, e->activation, CK_ACTIVATION_SILU);
+    ck_status status = check_vector(&e->row_scale, CK_ARG_ROW_SCALE, p->m, check, diagnosis);
+    if (status == CK_OK)
+        status = check_vector(&e->column_scale, CK_ARG_COLUMN_SCALE, p->n, check, diagnosis);
+    if (status == CK_OK) status = check_vector(&e->bias, CK_ARG_EPILOGUE_BIAS, p->n, check, diagnosis);
+    return status;
 }
 
 ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const p, const ck_check check,
@@ -251,12 +316,13 @@ ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const 
     if (status != CK_OK) return status;
     if (!isfinite(p->alpha)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_ALPHA, -1, 0, 0);
     if (!isfinite(p->beta)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_BETA, -1, 0, 0);
-    const int64_t a_rows = p->transpose_a ? p->k : p->m, a_columns = p->transpose_a ? p->m : p->k;
-    const int64_t b_rows = p->transpose_b ? p->n : p->k, b_columns = p->transpose_b ? p->k : p->n;
-    layout layouts[3] = {matrix_layout(CK_ARG_A, &p->a, p->batch, a_rows, a_columns, false),
-                         matrix_layout(CK_ARG_B, &p->b, p->batch, b_rows, b_columns, false),
-                         matrix_layout(CK_ARG_C, &p->c, p->batch, p->m, p->n, true)};
-    return check_layouts(layouts, 3, check, diagnosis);
+    gemm_operand operands[4];
+    for (int i = gemm_operands(p, operands) - 1; i >= 0; --i)
+        if (operands[i].matrix->dtype != CK_F32)
+            return report(diagnosis, CK_BAD_DTYPE, operands[i].argument, -1,
+                          operands[i].matrix->dtype, CK_F32);
+    status = check_epilogue(p, check, diagnosis);
+    return status == CK_OK ? check_matrices(p, check, diagnosis) : status;
 }
 
 ck_options ck_options_default(void) { return (ck_options){.threads = CK_ALL_THREADS, .isa = CK_ISA_AUTO}; }
@@ -291,6 +357,8 @@ const char *ck_status_text(const ck_status status) {
         case CK_ISA_UNAVAILABLE: return "the instruction set is not available here";
         case CK_SMALL_WORKSPACE: return "the workspace is too small or not aligned";
         case CK_OUT_OF_MEMORY: return "out of memory";
+        case CK_BAD_DTYPE: return "the element type does not fit the operation";
+        case CK_BAD_PACKED: return "the packed matrix does not fit the call";
     }
     return "unknown status";
 }

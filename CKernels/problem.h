@@ -43,6 +43,12 @@ static inline float *ck_at(const ck_operand *const x, const int64_t batch, const
            row * x->row_stride;
 }
 
+// Element (0, 0) of matrix n of a batch; null if there is none.
+static inline float *ck_matrix_at(const ck_matrix *const x, const int64_t n) {
+    float *const base = x->pointers ? (float *)x->pointers[n] : (float *)x->data;
+    return base ? base + x->offset + (x->pointers ? 0 : n * x->batch_stride) : NULL;
+}
+
 // The index of element (batch, head, row, 0) of a mask or bias.
 static inline int64_t ck_score_index(const ck_score_operand *const x, const int64_t batch, const int64_t head,
                                      const int64_t row) {

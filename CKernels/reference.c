@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "attention.h"
+#include "gemm_packed.h"
 #include "parallel.h"
 #include "problem.h"
 
@@ -120,19 +121,40 @@ void ck_attention_naive_run(const ck_attention_call *const call, ck_arena *const
 
 // --- GEMM: one task is one row of C -------------------------------------------------------------
 
+static float activated(const ck_activation activation, const float y) {
+    switch (activation) {
+        case CK_ACTIVATION_NONE: return y;
+        case CK_ACTIVATION_RELU: return y < 0 ? 0 : y;
+        case CK_ACTIVATION_GELU: return y * (1 + erff(y * 0.70710678f)) * 0.5f;
+        case CK_ACTIVATION_GELU_TANH:
+            return y * (1 + tanhf(0.79788456f * (y + 0.044715f * y * y * y))) * 0.5f;
+        case CK_ACTIVATION_SILU: return y / (1 + expf(-y));
+    }
+    return y;
+}
+
 static void naive_row(void *const context, const int64_t index, const int32_t worker) {
     (void)worker;
     const ck_gemm_problem *const p = context;
+    const ck_epilogue *const e = &p->epilogue;
     const int64_t n = index / p->m, i = index % p->m;
-    const float *const a = (const float *)p->a.data + p->a.offset + n * p->a.batch_stride;
-    const float *const b = (const float *)p->b.data + p->b.offset + n * p->b.batch_stride;
-    float *const c = (float *)p->c.data + p->c.offset + n * p->c.batch_stride + i * p->c.row_stride;
+    const float *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
+    const float *const residual = ck_matrix_at(&e->residual, n);
+    float *const c = ck_matrix_at(&p->c, n) + i * p->c.row_stride;
     for (int64_t j = 0; j < p->n; ++j) {
-        float sum = 0;
-        for (int64_t k = 0; k < p->k; ++k)
-            sum += (p->transpose_a ? a[k * p->a.row_stride + i] : a[i * p->a.row_stride + k]) *
-                   (p->transpose_b ? b[j * p->b.row_stride + k] : b[k * p->b.row_stride + j]);
-        c[j] = p->beta == 0 ? p->alpha * sum : p->alpha * sum + p->beta * c[j];
+        float sum = 0, *const target = c + j * p->c.column_stride;
+        for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k)
+            sum += a[i * p->a.row_stride + k * p->a.column_stride] *
+                   (p->packed_b ? ck_packed_at(p->packed_b, k, j)
+                                : b[k * p->b.row_stride + j * p->b.column_stride]);
+        float y = p->alpha * sum;
+        if (e->row_scale.data) y *= e->row_scale.data[i];
+        if (e->column_scale.data) y *= e->column_scale.data[j];
+        if (p->beta != 0) y += p->beta * *target;
+        if (e->bias.data) y += e->bias.data[j];
+        y = activated(e->activation, y);
+        if (residual) y += residual[i * e->residual.row_stride + j * e->residual.column_stride];
+        *target = y;
     }
 }
 

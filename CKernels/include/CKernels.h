@@ -1,7 +1,7 @@
 // The whole C ABI of AttentionKernels: problems, entry points, and control of ISA, threads, workspace.
 //
 //   O = softmax(scale * Q K^T + bias, over the visible keys) V        ck_attention_forward
-//   C = alpha * op(A) op(B) + beta * C                                ck_gemm
+//   C = alpha * A B + beta * C, with an epilogue                      ck_gemm
 //
 // Every call is: fill a problem struct, choose options, get a ck_status. Nothing here prints,
 // aborts, reads the clock, or keeps state between calls. All sizes and strides count elements.
@@ -45,6 +45,8 @@ typedef enum CK_ENUM ck_status {
     CK_ISA_UNAVAILABLE,     // this CPU, or this build, does not have the ISA asked for
     CK_SMALL_WORKSPACE,     // the caller's workspace is too small or not aligned to 64 bytes
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
+    CK_BAD_DTYPE,           // the argument's dtype is not one this operation takes
+    CK_BAD_PACKED,          // packed_b was packed for another ISA, size or dtype, or is not a packed matrix
 } ck_status;
 
 // The argument a status speaks of.
@@ -56,6 +58,8 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_MASK, CK_ARG_BIAS, CK_ARG_KV_LENGTHS, CK_ARG_CAUSAL, CK_ARG_QUERY_OFFSET, CK_ARG_SCALE,
     CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE, CK_ARG_A, CK_ARG_B, CK_ARG_C, CK_ARG_ALPHA, CK_ARG_BETA,
     CK_ARG_KERNEL, CK_ARG_THREADS, CK_ARG_ISA, CK_ARG_WORKSPACE,
+    CK_ARG_ROW_SCALE, CK_ARG_COLUMN_SCALE, CK_ARG_EPILOGUE_BIAS, CK_ARG_ACTIVATION, CK_ARG_RESIDUAL,
+    CK_ARG_PACKED_B,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -93,6 +97,8 @@ const char *ck_isa_name(ck_isa isa);
 ck_isa ck_isa_named(const char *name);
 // What `isa` resolves to here; CK_ISA_UNAVAILABLE if it cannot run, or if CK_ISA names none.
 ck_status ck_isa_resolve(ck_isa isa, ck_isa *resolved);
+
+typedef enum CK_ENUM ck_dtype { CK_F32 = 0, CK_BF16, CK_F16, CK_I8, CK_I32, CK_Q8_0, CK_Q4_0, CK_Q4_1 } ck_dtype;
 
 typedef struct ck_machine {
     char name[64];           // the CPU's own name, or its architecture
@@ -200,22 +206,56 @@ ck_status ck_attention_workspace(ck_kernel kernel, const ck_attention_problem *p
 // GEMM
 // ---------------------------------------------------------------------------------------------
 
-// A batch of row-major matrices: element (n, i, j) is data[offset + n*batch_stride + i*row_stride + j].
+// A batch of matrices: element (n, i, j) is data[offset + n*batch_stride + i*row_stride +
+// j*column_stride]. A transposed matrix is the same memory with its strides exchanged. Strides may be
+// negative, and for inputs zero. With `pointers`, matrix n is at pointers[n] instead, each of `count`
+// elements; data is null and batch_stride is not used.
 typedef struct ck_matrix {
     void *_Nullable data;
     int64_t count;
     int64_t offset;
-    int64_t batch_stride, row_stride;
+    int64_t batch_stride, row_stride, column_stride;
+    ck_dtype dtype;
+    void *_Nullable const *_Nullable pointers;
 } ck_matrix;
 
-// C = alpha * op(A) op(B) + beta * C, op(X) = X or X^T as stored. beta == 0 never reads C;
-// alpha == 0 or k == 0 never reads A and B.
+typedef enum CK_ENUM ck_activation {
+    CK_ACTIVATION_NONE = 0,
+    CK_ACTIVATION_RELU,       // max(y, 0)
+    CK_ACTIVATION_GELU,       // y * (1 + erf(y / sqrt(2))) / 2
+    CK_ACTIVATION_GELU_TANH,  // y * (1 + tanh(sqrt(2 / pi) * (y + 0.044715 y^3))) / 2
+    CK_ACTIVATION_SILU,       // y / (1 + exp(-y))
+} ck_activation;
+
+// `count` contiguous floats; data null: none.
+typedef struct ck_vector {
+    const float *_Nullable data;
+    int64_t count;
+} ck_vector;
+
+// What becomes of an element of the product on its way to C, all in f32 before it is stored once:
+//   y = alpha * row_scale[i] * column_scale[j] * (A B)[i][j] + beta * C[i][j]
+//   C[i][j] = activation(y + bias[j]) + residual[i][j]
+// Zero-initialised, it does nothing. The vectors serve every matrix of a batch.
+typedef struct ck_epilogue {
+    ck_vector row_scale;     // [m]
+    ck_vector column_scale;  // [n]
+    ck_vector bias;          // [n]
+    ck_activation activation;
+    ck_matrix residual;  // [batch, m, n]; data and pointers null: none
+} ck_epilogue;
+
+// C = epilogue(alpha * A B + beta * C). beta == 0 never reads C; alpha == 0 or k == 0 never reads A and B.
 typedef struct ck_gemm_problem {
     int64_t batch, m, n, k;
-    bool transpose_a;  // A is stored [k, m] instead of [m, k]
-    bool transpose_b;  // B is stored [n, k] instead of [k, n]
-    ck_matrix a, b, c;
+    ck_matrix a;  // [batch, m, k]
+    ck_matrix b;  // [batch, k, n]
+    ck_matrix c;  // [batch, m, n], written
     float alpha, beta;
+    ck_epilogue epilogue;
+    // B packed by ck_gemm_pack, for every matrix of the batch; null: `b` is read.
+    const void *_Nullable packed_b;
+    size_t packed_b_bytes;
 } ck_gemm_problem;
 
 // CK_NAIVE: the triple loop. CK_BLOCKED and CK_FUSED: the packed, cache-blocked, parallel path.
@@ -224,6 +264,14 @@ ck_status ck_gemm(ck_kernel kernel, const ck_gemm_problem *problem, const ck_opt
 ck_status ck_gemm_workspace(ck_kernel kernel, const ck_gemm_problem *problem,
                             const ck_options *options, size_t *bytes,
                             ck_diagnosis *_Nullable diagnosis);
+
+// Packs one B [k, n] once for many products with the same k and n: `problem` is such a product (its a,
+// c and epilogue are not looked at, its batch is 1), `packed` holds ck_gemm_packed_bytes and is aligned
+// to 64 bytes. The result may be copied or saved; it serves the ISA it was packed for.
+ck_status ck_gemm_packed_bytes(const ck_gemm_problem *problem, const ck_options *options, size_t *bytes,
+                               ck_diagnosis *_Nullable diagnosis);
+ck_status ck_gemm_pack(const ck_gemm_problem *problem, const ck_options *options, void *packed, size_t bytes,
+                       ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // For tests and harnesses
@@ -235,7 +283,8 @@ ck_status ck_gemm_workspace(ck_kernel kernel, const ck_gemm_problem *problem,
 ck_status ck_oracle_attention_row(const ck_attention_problem *problem, int64_t batch, int64_t head,
                                   int64_t row, double *_Nullable o, double *_Nullable lse,
                                   double *weights, ck_diagnosis *_Nullable diagnosis);
-// One row of C, and of its magnitude |alpha| |A| |B| + |beta| |C| for a componentwise bound; n each.
+// One row of C, and of its magnitude |alpha scales| |A| |B| + |beta C| + |bias| + |residual| for a
+// componentwise bound; n each.
 ck_status ck_oracle_gemm_row(const ck_gemm_problem *problem, int64_t batch, int64_t row, double *c,
                              double *_Nullable magnitude, ck_diagnosis *_Nullable diagnosis);
 

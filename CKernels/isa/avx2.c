@@ -14,8 +14,10 @@
 #define CK_VL 8
 #define CK_FMA 1
 #define CK_REGISTERS 16
-#define CK_MR 6
-#define CK_NV 2
+#define CK_GEMM_VECTORS 2
+#define CK_GEMM_ROWS_2 6
+#define CK_GEMM_ROWS_1 12
+#define CK_GEMV_DEPTH 4
 #define CK_PANEL_VECTORS 3
 #define CK_VALUE_ROWS 4
 #define CK_PIPELINED_EXP 0

@@ -11,8 +11,11 @@
 #define CK_VL 4
 #define CK_FMA 1
 #define CK_REGISTERS 32
-#define CK_MR 8
-#define CK_NV 3
+#define CK_GEMM_VECTORS 3
+#define CK_GEMM_ROWS_3 8
+#define CK_GEMM_ROWS_2 12
+#define CK_GEMM_ROWS_1 24
+#define CK_GEMV_DEPTH 8
 #define CK_PANEL_VECTORS 4
 #define CK_VALUE_ROWS 4
 #define CK_PIPELINED_EXP 1

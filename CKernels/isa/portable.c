@@ -12,8 +12,10 @@
 #define CK_VL 4
 #define CK_FMA 0
 #define CK_REGISTERS 16
-#define CK_MR 4
-#define CK_NV 2
+#define CK_GEMM_VECTORS 2
+#define CK_GEMM_ROWS_2 4
+#define CK_GEMM_ROWS_1 8
+#define CK_GEMV_DEPTH 4
 #define CK_PANEL_VECTORS 3
 #define CK_VALUE_ROWS 4
 #define CK_PIPELINED_EXP 0

@@ -1,0 +1,30 @@
+// A B packed once: 64 bytes of header, then panels [ceil(n / width)][k][width] of the ISA's width. The
+// layout is a task's own packed copy of B, without its blocks of K.
+#ifndef CK_GEMM_PACKED_H
+#define CK_GEMM_PACKED_H
+
+#include "dispatch.h"
+
+typedef struct {
+    char magic[8];
+    int64_t k, n;
+    int32_t isa, dtype;
+    int32_t width;
+    int32_t reserved[7];
+} ck_packed_header;
+_Static_assert(sizeof(ck_packed_header) == 64, "panels begin at a multiple of the alignment");
+
+static inline const float *ck_packed_panels(const void *const packed) {
+    return (const float *)(const void *)((const char *)packed + sizeof(ck_packed_header));
+}
+
+// Element (k, column), for the plain loops of naive and oracle.
+static inline float ck_packed_at(const void *const packed, const int64_t k, const int64_t column) {
+    const ck_packed_header *const h = packed;
+    return ck_packed_panels(packed)[column / h->width * h->k * h->width + k * h->width + column % h->width];
+}
+
+// Whether problem->packed_b is what ck_gemm_pack makes of a B of this size for this ISA.
+ck_status ck_packed_check(const ck_gemm_problem *problem, const ck_ops *ops, ck_diagnosis *diagnosis);
+
+#endif
