@@ -28,7 +28,10 @@ static ck_gemm_shape shape_of(const ck_gemm_operation *const op, const int64_t b
                            .a_k_stride = op->a_k_stride,
                            .b_k_stride = op->b_k_stride,
                            .b_column_stride = op->b_column_stride,
-                           .packed_b = op->packed_b != NULL};
+                           .c_row_stride = op->c_row_stride,
+                           .c_column_stride = op->c_column_stride,
+                           .packed_b = op->packed_b != NULL,
+                           .plain = is_plain(op->epilogue)};
 }
 
 static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
@@ -42,6 +45,8 @@ static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
     t.a_k_stride = other.a_k_stride;
     t.b_k_stride = other.b_k_stride;
     t.b_column_stride = other.b_column_stride;
+    t.c_row_stride = other.c_row_stride;
+    t.c_column_stride = other.c_column_stride;
     return t;
 }
 
@@ -50,57 +55,67 @@ typedef struct {
     const ck_ops *ops;
     const ck_gemm_plan *plan;
     const ck_gemm_scratch *scratch;
-    ck_gemm_operation op;  // as computed: exchanged if the plan says so; C's strides are never exchanged
+    ck_gemm_operation op;  // as computed: exchanged if the plan says so
     ck_gemm_target target;
     int64_t row, rows, column, columns;
 } gemm_task;
 
-static ck_gemm_target target_of(const ck_gemm_operation *const op, const bool is_exchanged) {
-    ck_gemm_target target = {.c = op->c,
-                             .c_row_stride = op->c_row_stride,
-                             .c_column_stride = op->c_column_stride,
-                             .exchanged = is_exchanged,
-                             .alpha = op->alpha,
-                             .beta = op->beta,
-                             .epilogue = op->epilogue ? op->epilogue : &no_epilogue,
-                             .residual = op->residual};
-    const int64_t along_tile = is_exchanged ? op->c_row_stride : op->c_column_stride;
-    target.direct = is_plain(op->epilogue) && along_tile == 1;
-    if (target.direct && is_exchanged) {  // C is stored by columns: to the tile it is C^T by rows
-        target.c_row_stride = op->c_column_stride;
-        target.c_column_stride = 1;
-        target.exchanged = false;
-    }
-    return target;
+static ck_gemm_target target_of(const ck_gemm_operation *const op) {
+    return (ck_gemm_target){.c = op->c,
+                            .c_row_stride = op->c_row_stride,
+                            .c_column_stride = op->c_column_stride,
+                            .direct = is_plain(op->epilogue) && op->c_column_stride == 1,
+                            .alpha = op->alpha,
+                            .beta = op->beta,
+                            .epilogue = op->epilogue ? op->epilogue : &no_epilogue,
+                            .residual = op->residual};
 }
 
-// The rows of the task on n columns of B from `column` of the strip on. A whose rows are not contiguous
+// A block of K.
+typedef struct {
+    int64_t first, count;
+} k_block;
+
+// Some rows of the task on columns `column` ..< column + n of its strip. A whose rows are not contiguous
 // is packed as it comes, so many rows that L1 and L2 hold them.
-static void multiply_panels(const gemm_task *const t, const float *const b, const int64_t b_k_stride,
-                            const int64_t b_panel_stride, const int64_t column, const int64_t n, const int64_t pc,
-                            const int64_t kc) {
+typedef struct {
+    int64_t row, rows, column, n;
+} region;
+
+// B as tiles read it: panel p, line k at b + p * panel_stride + k * k_stride.
+typedef struct {
+    const float *b;
+    int64_t k_stride, panel_stride;
+    int64_t ahead;  // as in ck_gemm_block
+    bool resume;
+} panels;
+
+static void multiply_panels(const gemm_task *const t, const region *const r, const k_block k,
+                            const panels *const b) {
     const ck_gemm_operation *const op = &t->op;
-    ck_gemm_block block = {.n = n,
-                           .kc = kc,
-                           .b = b,
-                           .b_k_stride = b_k_stride,
-                           .b_panel_stride = b_panel_stride,
-                           .column = t->column + column,
+    ck_gemm_block block = {.n = r->n,
+                           .kc = k.count,
+                           .b = b->b,
+                           .b_k_stride = b->k_stride,
+                           .b_panel_stride = b->panel_stride,
+                           .column = t->column + r->column,
+                           .resume = b->resume,
+                           .b_ahead = b->ahead,
                            .target = &t->target};
-    const int64_t step = t->plan->packs_a ? CK_GEMM_A_ROWS : ck_max(t->rows, 1);
-    for (int64_t i = 0; i < t->rows; i += step) {
-        block.row = t->row + i;
-        block.m = ck_min(step, t->rows - i);
-        const float *const a = op->a + block.row * op->a_row_stride + pc * op->a_k_stride;
+    const int64_t step = t->plan->packs_a ? CK_GEMM_A_ROWS : ck_max(r->rows, 1);
+    for (int64_t i = 0; i < r->rows; i += step) {
+        block.row = r->row + i;
+        block.m = ck_min(step, r->rows - i);
+        const float *const a = op->a + block.row * op->a_row_stride + k.first * op->a_k_stride;
         if (t->plan->packs_a) {
             const ck_gemm_pack_args pack = {.source = a,
                                             .k_stride = op->a_k_stride,
                                             .column_stride = op->a_row_stride,
-                                            .kc = kc,
+                                            .kc = k.count,
                                             .count = block.m,
                                             .width = CK_GEMM_A_ROWS,
                                             .packed = t->scratch->a,
-                                            .panel_stride = kc * CK_GEMM_A_ROWS};
+                                            .panel_stride = k.count * CK_GEMM_A_ROWS};
             t->ops->gemm_pack(&pack);
             block.a = t->scratch->a;
             block.a_row_stride = 1;
@@ -109,60 +124,179 @@ static void multiply_panels(const gemm_task *const t, const float *const b, cons
             block.a = a;
             block.a_row_stride = op->a_row_stride;
             block.a_k_stride = op->a_k_stride;
+            if (t->plan->rows_outside) block.a_ahead = k.count;
         }
         t->ops->gemm_block(&block);
     }
 }
 
-// Columns first ..< first + n of the strip from a packed copy of them.
-static void multiply_packing(const gemm_task *const t, const int64_t first, const int64_t n, const int64_t pc,
-                             const int64_t kc) {
+// Packs columns first ..< first + n of the strip, all of these k.
+static void pack_b(const gemm_task *const t, const int64_t first, const int64_t n, const k_block k) {
     const ck_gemm_operation *const op = &t->op;
     const int64_t width = t->ops->gemm_panel;
     const ck_gemm_pack_args pack = {
-        .source = op->b + pc * op->b_k_stride + (t->column + first) * op->b_column_stride,
+        .source = op->b + k.first * op->b_k_stride + (t->column + first) * op->b_column_stride,
         .k_stride = op->b_k_stride,
         .column_stride = op->b_column_stride,
-        .kc = kc,
+        .kc = k.count,
         .count = n,
         .width = width,
         .packed = t->scratch->b,
-        .panel_stride = kc * width};
+        .panel_stride = k.count * width};
     t->ops->gemm_pack(&pack);
-    multiply_panels(t, t->scratch->b, width, kc * width, first, n, pc, kc);
 }
 
-static void multiply_block(const gemm_task *const t, const int64_t pc, const int64_t kc) {
+// The packed copy holds the k of `packed`, of which k is a part.
+static void multiply_packed(const gemm_task *const t, const region *const r, const k_block k,
+                            const k_block packed) {
+    const int64_t width = t->ops->gemm_panel;
+    const panels b = {.b = t->scratch->b + (k.first - packed.first) * width,
+                      .k_stride = width,
+                      .panel_stride = packed.count * width};
+    multiply_panels(t, r, k, &b);
+}
+
+static void multiply_in_place(const gemm_task *const t, const region *const r, const k_block k,
+                              const bool resume) {
     const ck_gemm_operation *const op = &t->op;
-    const int64_t width = t->ops->gemm_panel, lanes = t->ops->lanes;
-    if (t->plan->path == CK_GEMM_GEMV) {
-        const ck_gemv_block block = {.m = op->m,
-                                     .n = t->columns,
-                                     .kc = kc,
-                                     .a = op->a + pc * op->a_k_stride,
-                                     .a_row_stride = op->a_row_stride,
-                                     .a_k_stride = op->a_k_stride,
-                                     .b = op->b + pc * op->b_k_stride + t->column * op->b_column_stride,
-                                     .b_k_stride = op->b_k_stride,
-                                     .b_column_stride = op->b_column_stride,
-                                     .sums = t->scratch->b,
-                                     .sums_stride = ck_round_up(t->columns, lanes),
-                                     .column = t->column,
-                                     .target = &t->target};
-        t->ops->gemv_block(&block);
-    } else if (op->packed_b) {
-        multiply_panels(t, op->packed_b + t->column * op->k + pc * width, width, op->k * width, 0, t->columns,
-                        pc, kc);
-    } else if (t->plan->packs_b) {
-        multiply_packing(t, 0, t->columns, pc, kc);
-    } else {
-        // Where B lies; the last vector, if it is not whole, through a packed copy, for nothing may be
-        // read beyond B.
-        const int64_t whole = t->columns / lanes * lanes;
-        if (whole > 0)
-            multiply_panels(t, op->b + pc * op->b_k_stride + t->column, op->b_k_stride, width, 0, whole, pc, kc);
-        if (whole < t->columns) multiply_packing(t, whole, t->columns - whole, pc, kc);
+    const panels b = {.b = op->b + k.first * op->b_k_stride + t->column + r->column,
+                      .k_stride = op->b_k_stride,
+                      .panel_stride = t->ops->gemm_panel,
+                      .ahead = t->plan->path == CK_GEMM_THIN ? k.count * op->b_k_stride : 0,
+                      .resume = resume};
+    multiply_panels(t, r, k, &b);
+}
+
+static void multiply_vector(const gemm_task *const t, const k_block k) {
+    const ck_gemm_operation *const op = &t->op;
+    const ck_gemv_block block = {.m = op->m,
+                                 .n = t->columns,
+                                 .kc = k.count,
+                                 .a = op->a + k.first * op->a_k_stride,
+                                 .a_row_stride = op->a_row_stride,
+                                 .a_k_stride = op->a_k_stride,
+                                 .b = op->b + k.first * op->b_k_stride + t->column * op->b_column_stride,
+                                 .b_k_stride = op->b_k_stride,
+                                 .b_column_stride = op->b_column_stride,
+                                 .sums = t->scratch->sums,
+                                 .sums_stride = ck_round_up(t->columns, t->ops->lanes),
+                                 .column = t->column,
+                                 .target = &t->target};
+    t->ops->gemv_block(&block);
+}
+
+// Lines of B that a thin product reads at a time: their rows of a strip are as many streams.
+#define THIN_LINES 8
+
+// Rows of A so few that packing B would cost more than it saves: its lines meet the sums, which stay in
+// L1, a few at a time, and the next ones are fetched meanwhile. The chains are those of the tiles.
+static void multiply_thin(const gemm_task *const t, const region *const r, const k_block k) {
+    const int64_t stride = t->plan->strip_columns;
+    const ck_gemm_target sums = {.c = t->scratch->sums,
+                                 .first_row = r->row,
+                                 .first_column = t->column,
+                                 .c_row_stride = stride,
+                                 .c_column_stride = 1,
+                                 .first = true,
+                                 .last = true,
+                                 .direct = true,
+                                 .alpha = 1,
+                                 .epilogue = &no_epilogue};
+    gemm_task to_sums = *t;
+    to_sums.target = sums;
+    for (int64_t i = 0; i < k.count; i += THIN_LINES) {
+        const k_block lines = {.first = k.first + i, .count = ck_min(THIN_LINES, k.count - i)};
+        multiply_in_place(&to_sums, r, lines, i > 0);
     }
+    const ck_gemm_finish_args finish = {.target = &t->target,
+                                        .sums = t->scratch->sums,
+                                        .stride = stride,
+                                        .row = r->row,
+                                        .rows = r->rows,
+                                        .column = t->column,
+                                        .columns = r->n};
+    t->ops->gemm_finish(&finish);
+}
+
+// These rows of the task. `packed` says which k the packed copy of B holds, if there is one.
+static void multiply_rows(const gemm_task *const t, const int64_t row, const int64_t rows, const k_block k,
+                          const k_block packed) {
+    const ck_gemm_operation *const op = &t->op;
+    const int64_t width = t->ops->gemm_panel, whole = t->columns / t->ops->lanes * t->ops->lanes;
+    const region all = {.row = row, .rows = rows, .n = t->columns};
+    if (t->plan->path == CK_GEMM_GEMV) {
+        multiply_vector(t, k);
+    } else if (op->packed_b) {
+        const panels b = {.b = op->packed_b + t->column * op->k + k.first * width,
+                          .k_stride = width,
+                          .panel_stride = op->k * width};
+        multiply_panels(t, &all, k, &b);
+    } else if (t->plan->packs_b) {
+        multiply_packed(t, &all, k, packed);
+    } else {
+        // Where B lies; its last vector, if that is not whole, from a packed copy, for nothing may be read
+        // beyond B.
+        const region vectors = {.row = row, .rows = rows, .n = whole};
+        const region edge = {.row = row, .rows = rows, .column = whole, .n = t->columns - whole};
+        if (whole > 0 && t->plan->path == CK_GEMM_THIN)
+            multiply_thin(t, &vectors, k);
+        else if (whole > 0)
+            multiply_in_place(t, &vectors, k, false);
+        if (edge.n > 0) multiply_packed(t, &edge, k, packed);
+    }
+}
+
+static void pack_for(const gemm_task *const t, const k_block k) {
+    if (t->op.packed_b || t->plan->path == CK_GEMM_GEMV) return;
+    const int64_t whole = t->plan->packs_b ? 0 : t->columns / t->ops->lanes * t->ops->lanes;
+    if (whole < t->columns) pack_b(t, whole, t->columns - whole, k);
+}
+
+static void run_rows(gemm_task *const t, const int64_t row, const int64_t rows) {
+    const int64_t blocks = ck_max(1, ck_ceil_div(t->op.k, CK_GEMM_KC));
+    const k_block all = {.count = t->op.k};
+    for (int64_t pc = 0; pc < blocks; ++pc) {
+        const k_block k = {.first = pc * CK_GEMM_KC,
+                           .count = ck_min(CK_GEMM_KC, t->op.k - pc * CK_GEMM_KC)};
+        t->target.first = pc == 0;
+        t->target.last = pc + 1 == blocks;
+        if (!t->plan->rows_outside) pack_for(t, k);
+        multiply_rows(t, row, rows, k, t->plan->rows_outside ? all : k);
+    }
+}
+
+// An exchanged product whose tiles cannot go to C as they are: some rows of C^T at a time lie in scratch,
+// and are transposed into C with the rest of the epilogue. The scales change places with the product.
+static void run_rows_transposed(gemm_task *const t, const ck_gemm_operation *const operation,
+                                const int64_t row, const int64_t rows) {
+    const ck_gemm_target target = target_of(operation);
+    const ck_epilogue scales = {.row_scale = target.epilogue->column_scale,
+                                .column_scale = target.epilogue->row_scale};
+    float *const c = t->scratch->c;
+    const int64_t stride = t->plan->strip_columns;
+    t->target = (ck_gemm_target){.c = c,
+                                 .first_row = row,
+                                 .first_column = t->column,
+                                 .c_row_stride = stride,
+                                 .c_column_stride = 1,
+                                 .direct = is_plain(&scales),
+                                 .alpha = operation->alpha,
+                                 .beta = operation->beta,
+                                 .epilogue = &scales};
+    for (int64_t i = 0; operation->beta != 0 && i < rows; ++i)
+        for (int64_t j = 0; j < t->columns; ++j)
+            c[i * stride + j] = operation->c[(row + i) * operation->c_column_stride +
+                                             (t->column + j) * operation->c_row_stride];
+    run_rows(t, row, rows);
+    const ck_gemm_finish_args finish = {.target = &target,
+                                        .sums = c,
+                                        .stride = stride,
+                                        .row = t->column,
+                                        .rows = t->columns,
+                                        .column = row,
+                                        .columns = rows,
+                                        .transposed = true};
+    t->ops->gemm_finish(&finish);
 }
 
 static void run_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
@@ -171,29 +305,33 @@ static void run_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
     gemm_task t = {.ops = ops,
                    .plan = plan,
                    .scratch = scratch,
-                   .op = plan->exchanged ? exchanged(operation) : *operation,
-                   .target = target_of(operation, plan->exchanged)};
-    const int64_t unit = plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
+                   .op = plan->exchanged ? exchanged(operation) : *operation};
+    t.target = target_of(&t.op);
+    const int64_t unit = ck_gemm_unit(ops, plan);
     const int64_t panels = ck_ceil_div(t.op.n, unit), heights = ck_ceil_div(t.op.m, ops->gemm_rows);
     t.column = ck_part_start(panels, plan->strips, strip) * unit;
     t.columns = ck_min(t.op.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t.column;
     t.row = ck_part_start(heights, plan->parts, part) * ops->gemm_rows;
     t.rows = ck_min(t.op.m, ck_part_start(heights, plan->parts, part + 1) * ops->gemm_rows) - t.row;
-    int64_t pc = 0;
-    do {
-        const int64_t kc = ck_min(CK_GEMM_KC, t.op.k - pc);
-        t.target.first = pc == 0;
-        t.target.last = pc + kc >= t.op.k;
-        multiply_block(&t, pc, kc);
-        pc += kc;
-    } while (pc < t.op.k);
+    const bool in_blocks = plan->rows_outside || plan->transposes_c;
+    const int64_t step = in_blocks ? CK_GEMM_A_ROWS : ck_max(t.rows, 1);
+    if (plan->rows_outside) pack_for(&t, (k_block){.count = t.op.k});
+    for (int64_t i = 0; i < t.rows; i += step) {
+        const int64_t rows = ck_min(step, t.rows - i);
+        if (plan->transposes_c)
+            run_rows_transposed(&t, operation, t.row + i, rows);
+        else
+            run_rows(&t, t.row + i, rows);
+    }
 }
 
 // --- Inside a task of another driver ----------------------------------------------------------------
 
 static ck_gemm_scratch scratch_take(ck_arena *const arena, const ck_gemm_plan *const plan) {
     return (ck_gemm_scratch){.b = ck_arena_take(arena, plan->scratch_b, sizeof(float)),
-                             .a = ck_arena_take(arena, plan->scratch_a, sizeof(float))};
+                             .a = ck_arena_take(arena, plan->scratch_a, sizeof(float)),
+                             .c = ck_arena_take(arena, plan->scratch_c, sizeof(float)),
+                             .sums = ck_arena_take(arena, plan->scratch_sums, sizeof(float))};
 }
 
 ck_gemm_serial ck_gemm_serial_take(ck_arena *const arena, const ck_ops *const ops,
@@ -208,9 +346,8 @@ void ck_gemm_serial_run(const ck_ops *const ops, const ck_gemm_serial *const ser
                         const ck_gemm_operation *const operation) {
     // The plan is that of the largest operation; a smaller one has at most as many strips and parts.
     ck_gemm_plan plan = serial->plan;
-    const int64_t unit = plan.path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
     const int64_t n = plan.exchanged ? operation->m : operation->n;
-    plan.strips = ck_max(1, ck_ceil_div(n, plan.strip_columns / unit * unit));
+    plan.strips = ck_max(1, ck_ceil_div(n, plan.strip_columns));
     for (int64_t strip = 0; strip < plan.strips; ++strip)
         run_task(ops, &plan, &serial->scratch, operation, strip, 0);
 }
@@ -247,16 +384,18 @@ static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int6
 
 static gemm_run layout(const ck_gemm_problem *const p, const ck_ops *const ops, const int32_t threads,
                        ck_arena *const arena) {
-    ck_gemm_problem sizes = *p;  // what the plan looks at, without pointers
     const ck_gemm_shape shape = {.batch = p->batch,
                                  .m = p->m,
                                  .n = p->n,
-                                 .k = sizes.alpha != 0 ? p->k : 0,
+                                 .k = p->alpha != 0 ? p->k : 0,
                                  .a_row_stride = p->a.row_stride,
                                  .a_k_stride = p->a.column_stride,
                                  .b_k_stride = p->b.row_stride,
                                  .b_column_stride = p->b.column_stride,
-                                 .packed_b = p->packed_b != NULL};
+                                 .c_row_stride = p->c.row_stride,
+                                 .c_column_stride = p->c.column_stride,
+                                 .packed_b = p->packed_b != NULL,
+                                 .plain = is_plain(&p->epilogue)};
     gemm_run run = {.problem = p, .ops = ops, .plan = ck_plan_gemm(ops, &shape, threads)};
     run.scratch = ck_arena_take(arena, run.plan.threads, sizeof *run.scratch);
     for (int32_t worker = 0; worker < run.plan.threads; ++worker) {

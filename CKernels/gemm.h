@@ -17,9 +17,10 @@ typedef struct {
     const float *packed_b;        // panels of all of B, or null
 } ck_gemm_operation;
 
-// Packed copies of one worker: [KC x strip] of B, and [KC x CK_GEMM_A_ROWS] of A; also the sums of a GEMV.
+// Of one worker: a packed strip of B, CK_GEMM_A_ROWS rows of A packed, as many of C^T, and the sums of a
+// block of K where they do not fit the registers.
 typedef struct {
-    float *b, *a;
+    float *b, *a, *c, *sums;
 } ck_gemm_scratch;
 
 // A plan and scratch for one worker, which runs operations of at most this size whole.

@@ -17,11 +17,11 @@ typedef struct {
 
 // Where products of one block of K go, and what happens to them on the way.
 typedef struct {
-    float *c;  // C of this matrix, element (0, 0)
+    float *c;  // element (first_row, first_column): C of this matrix, or scratch that stands for a part
+    int64_t first_row, first_column;
     int64_t c_row_stride, c_column_stride;
     bool first, last;  // block of K: the first takes in beta * C, the last applies the epilogue
     bool direct;       // no epilogue, and columns contiguous: tiles are stored from registers
-    bool exchanged;    // tiles are of C^T
     float alpha, beta;
     const ck_epilogue *epilogue;
     const float *residual;  // of this matrix, element (0, 0), or null
@@ -35,8 +35,22 @@ typedef struct {
     const float *b;  // panel p, line k: b + p * b_panel_stride + k * b_k_stride; whole vectors readable
     int64_t b_k_stride, b_panel_stride;
     int64_t row, column;  // of the target, where the block lies
+    bool resume;          // the chains go on from what C holds; the target is direct, first, alpha 1
+    // Floats from an element of A to the one to ask for while it is used: along the row if the caller
+    // goes on with the next block of K, else 0 for the rows below. The same for B; 0: nothing.
+    int64_t a_ahead, b_ahead;
     const ck_gemm_target *target;
 } ck_gemm_block;
+
+// rows x columns sums, on their way to C at (row, column). transposed: they are [columns][rows], alpha,
+// beta and scales are in them, and only the epilogue's rest is still to come.
+typedef struct {
+    const ck_gemm_target *target;
+    const float *sums;
+    int64_t stride;
+    int64_t row, rows, column, columns;
+    bool transposed;
+} ck_gemm_finish_args;
 
 // The same for at most CK_GEMV_ROWS rows, with B where it lies: k or columns contiguous.
 #define CK_GEMV_ROWS 3
@@ -93,6 +107,7 @@ typedef struct ck_ops {
     void (*gemm_pack)(const ck_gemm_pack_args *pack);
     void (*gemm_block)(const ck_gemm_block *block);
     void (*gemv_block)(const ck_gemv_block *block);
+    void (*gemm_finish)(const ck_gemm_finish_args *args);
     void (*softmax_rows)(const ck_softmax_rows *rows);
     void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);

@@ -16,26 +16,33 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
 // The sizes and the strides of a product, as far as they decide how it is cut.
 typedef struct {
     int64_t batch, m, n, k;
-    int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride;
+    int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
     bool packed_b;
+    bool plain;  // no epilogue
 } ck_gemm_shape;
 
 typedef enum {
     CK_GEMM_TILES,  // register tiles on panels of B
-    CK_GEMM_GEMV,   // so few rows that B streams past once
+    CK_GEMM_THIN,   // so few rows that B streams past a few lines at a time, never packed
+    CK_GEMM_GEMV,   // three rows or fewer
 } ck_gemm_path;
 
 typedef struct {
     int32_t threads;
-    bool exchanged;  // C^T = B^T A^T is computed; what follows speaks of that product
+    bool exchanged;     // C^T = B^T A^T is computed; what follows speaks of that product
+    bool transposes_c;  // its sums are transposed into C from scratch
     ck_gemm_path path;
     bool packs_a, packs_b;
+    bool rows_outside;  // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     int64_t strips, parts;               // tasks a matrix: strips of columns x parts of rows
     int64_t strip_columns, part_rows;    // of the largest task
-    int64_t scratch_b, scratch_a;        // floats a worker
+    int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // floats a worker
 } ck_gemm_plan;
 
 ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
+
+// Columns that strips are made of.
+int64_t ck_gemm_unit(const struct ck_ops *ops, const ck_gemm_plan *plan);
 
 // The same product with A and B in each other's place.
 static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
@@ -46,7 +53,11 @@ static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
                            .a_row_stride = s->b_column_stride,
                            .a_k_stride = s->b_k_stride,
                            .b_k_stride = s->a_k_stride,
-                           .b_column_stride = s->a_row_stride};
+                           .b_column_stride = s->a_row_stride,
+                           .c_row_stride = s->c_column_stride,
+                           .c_column_stride = s->c_row_stride,
+                           .packed_b = s->packed_b,
+                           .plain = s->plain};
 }
 
 // First of the units 0 ..< count of part `index` of `parts`, as equal as can be.

@@ -13,29 +13,42 @@
 #define MIN_FLOPS_PER_THREAD 250000.0
 // Rows from which packing a strip of B pays: 16 floats cost 2 cycles to copy and then half a cycle a row.
 #define MIN_ROWS_TO_PACK 24
+// Floats over which B may lie and still be read in place again and again: it stays in L2, its lines are
+// not further apart than TLB and prefetchers follow.
+#define LARGEST_UNPACKED 65536
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
-// Rows of A packed at a time, a multiple of every tile's rows.
-#define PACKED_ROWS CK_GEMM_A_ROWS
+// Rows up to which a large B is streamed through registers instead of packed, and floats of their sums.
+#define THIN_ROWS 32
+#define THIN_SUMS 8192
+
+int64_t ck_gemm_unit(const ck_ops *const ops, const ck_gemm_plan *const plan) {
+    return plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
+}
 
 static int64_t lanes_of(const ck_ops *const ops, const int64_t columns) {
     return ck_round_up(ck_max(columns, 1), ops->lanes);
 }
 
-// Cycles, to compare A B with (B^T A^T)^T: FMAs on whole vectors, transposing what does not lie along
-// the lanes (5 cycles a vector, for the operand in panels and for an exchanged C).
+static bool stores_rows(const ck_gemm_shape *const s) { return s->plain && s->c_column_stride == 1; }
+
+// Cycles, to compare A B with (B^T A^T)^T: FMAs on whole vectors; 5 a vector to transpose what does not
+// lie along the lanes, of the operand in panels and of C.
 static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, const bool exchanged) {
     const double vectors = 1.0 / ops->lanes, m = (double)s->m, n = (double)s->n, k = (double)s->k;
     double cost = m * k * (double)lanes_of(ops, s->n) * vectors / 2;
     cost += k * n * vectors * (s->b_column_stride == 1 ? 1 : 5);
     if (s->a_k_stride != 1) cost += m * k * vectors * 2;
-    return exchanged ? cost + m * n * vectors * 5 * (double)ck_ceil_div(ck_max(s->k, 1), CK_GEMM_KC) : cost;
+    if (exchanged) return stores_rows(s) ? cost : cost + m * n * vectors * 6;
+    return s->c_column_stride == 1 ? cost : cost + m * n * vectors * 20;
 }
 
+// Sums that must be transposed lie in scratch beside a copy of A^T for all of K: for a narrow C^T only.
 static bool better_exchanged(const ck_ops *const ops, const ck_gemm_shape *const s) {
     if (s->packed_b) return false;
     const ck_gemm_shape other = ck_gemm_exchange(s);
     if (s->m <= CK_GEMV_ROWS || s->n <= CK_GEMV_ROWS) return s->n < s->m;
+    if (s->m > ops->gemm_panel && !stores_rows(&other)) return false;
     return cost_of(ops, &other, true) < cost_of(ops, s, false);
 }
 
@@ -47,10 +60,10 @@ typedef struct {
 // task a thread where the work is short, else about four, so that a disturbed thread can be helped.
 static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const ck_gemm_plan *const plan,
                     const int64_t columns_limit, const double flops) {
-    const int64_t unit = plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel, threads = plan->threads;
+    const int64_t unit = ck_gemm_unit(ops, plan), threads = plan->threads;
     const int64_t panels = ck_max(1, ck_ceil_div(s->n, unit));
     const int64_t least = ck_ceil_div(panels, ck_max(1, columns_limit / unit));
-    const int64_t rows = plan->path == CK_GEMM_GEMV ? 1 : ck_ceil_div(s->m, ops->gemm_rows);
+    const int64_t rows = plan->path == CK_GEMM_TILES ? ck_ceil_div(s->m, ops->gemm_rows) : 1;
     const int64_t goal = threads == 1 ? 1 : flops < 2e7 * (double)threads ? threads : 4 * threads;
     grid best = {0};
     double best_cost = 0;
@@ -71,6 +84,38 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
     return best;
 }
 
+static bool is_small(const ck_gemm_shape *const s) {
+    return s->k * ck_max(s->b_k_stride, -s->b_k_stride) <= LARGEST_UNPACKED;
+}
+
+static ck_gemm_path path_of(const ck_gemm_shape *const s) {
+    if (s->packed_b || s->k == 0) return CK_GEMM_TILES;
+    if (s->m <= CK_GEMV_ROWS && (s->b_column_stride == 1 || s->b_k_stride == 1)) return CK_GEMM_GEMV;
+    return s->m <= THIN_ROWS && s->b_column_stride == 1 && !is_small(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
+}
+
+// Columns of a strip at most. Tiles: a strip of B takes 3/8 of L2, A and C stream through the rest. The
+// others: its sums stay in L1.
+static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s,
+                           const ck_gemm_plan *const plan) {
+    const int64_t unit = ck_gemm_unit(ops, plan);
+    int64_t columns = ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
+    if (plan->path == CK_GEMM_GEMV) columns = GEMV_STRIP;
+    if (plan->path == CK_GEMM_THIN) columns = THIN_SUMS / s->m;
+    return ck_max(unit, columns / unit * unit);
+}
+
+static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, ck_gemm_plan *const plan) {
+    const int64_t kc = ck_max(1, ck_min(s->k, CK_GEMM_KC));
+    if (plan->packs_a) plan->scratch_a = kc * CK_GEMM_A_ROWS;
+    if (plan->transposes_c) plan->scratch_c = CK_GEMM_A_ROWS * plan->strip_columns;
+    if (plan->path != CK_GEMM_TILES) plan->scratch_sums = s->m * plan->strip_columns;
+    if (plan->path == CK_GEMM_GEMV || s->packed_b) return;
+    // The edge of B is packed even where the rest is read in place.
+    const int64_t columns = plan->packs_b ? plan->strip_columns : ops->gemm_panel;
+    plan->scratch_b = ck_max(1, plan->rows_outside ? s->k : kc) * columns;
+}
+
 ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const shape, const int32_t threads) {
     const ck_gemm_shape exchanged = ck_gemm_exchange(shape);
     ck_gemm_plan plan = {.exchanged = better_exchanged(ops, shape)};
@@ -79,28 +124,23 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     const double worth = flops / MIN_FLOPS_PER_THREAD;
     plan.threads = worth < 2 ? 1 : worth < threads ? (int32_t)worth : threads;
 
-    const bool b_streams = s->b_column_stride == 1 || s->b_k_stride == 1;
-    const bool is_gemv = s->m <= CK_GEMV_ROWS && !s->packed_b && b_streams && s->k > 0;
-    plan.path = is_gemv ? CK_GEMM_GEMV : CK_GEMM_TILES;
-
-    // A strip of B takes 3/8 of L2; A and C stream through the rest.
-    const int64_t kc = ck_max(1, ck_min(s->k, CK_GEMM_KC));
-    const int64_t l2_columns = ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
-    const int64_t limit = is_gemv ? GEMV_STRIP : ck_max(ops->gemm_panel, l2_columns);
-    const grid cut = grid_of(ops, s, &plan, limit, flops);
+    plan.path = path_of(s);
+    plan.transposes_c = plan.exchanged && (!s->plain || (plan.path == CK_GEMM_TILES && !stores_rows(s)));
+    const int64_t unit = ck_gemm_unit(ops, &plan);
+    const grid cut = grid_of(ops, s, &plan, strip_limit(ops, s, &plan), flops);
     plan.strips = cut.strips;
     plan.parts = cut.parts;
-    const int64_t unit = is_gemv ? ops->lanes : ops->gemm_panel;
     plan.strip_columns = ck_ceil_div(ck_max(1, ck_ceil_div(s->n, unit)), plan.strips) * unit;
     plan.part_rows = ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
 
-    plan.packs_b = !is_gemv && !s->packed_b &&
-                   (s->b_column_stride != 1 || plan.part_rows >= MIN_ROWS_TO_PACK);
-    plan.packs_a = !is_gemv && s->a_k_stride != 1 && s->k > 1;
-    plan.scratch_a = plan.packs_a ? kc * PACKED_ROWS : 0;
-    if (is_gemv)
-        plan.scratch_b = s->m * plan.strip_columns;
-    else if (!s->packed_b)  // the edge of B is packed even where the rest is read in place
-        plan.scratch_b = kc * (plan.packs_b ? plan.strip_columns : ops->gemm_panel);
+    const bool in_place = s->b_column_stride == 1 && (is_small(s) ? plan.part_rows < MIN_ROWS_TO_PACK
+                                                                  : plan.path == CK_GEMM_THIN);
+    plan.packs_b = plan.path != CK_GEMM_GEMV && !s->packed_b && !in_place;
+    plan.packs_a = plan.path != CK_GEMM_GEMV && s->a_k_stride != 1 && s->k > 1;
+    // Rows that are read along K in one go are streams that the machine follows, and C stays in L1.
+    const int64_t l2_floats = ck_machine_info()->l2_bytes / 2 / (int64_t)sizeof(float);
+    plan.rows_outside = plan.path == CK_GEMM_TILES &&
+                        (plan.transposes_c || (s->k > CK_GEMM_KC && s->k * plan.strip_columns <= l2_floats));
+    take_scratch(ops, s, &plan);
     return plan;
 }
