@@ -256,8 +256,7 @@ static void run_rows(gemm_task *const t, const int64_t row, const int64_t rows) 
     const int64_t blocks = ck_max(1, ck_ceil_div(t->op.k, CK_GEMM_KC));
     const k_block all = {.count = t->op.k};
     for (int64_t pc = 0; pc < blocks; ++pc) {
-        const k_block k = {.first = pc * CK_GEMM_KC,
-                           .count = ck_min(CK_GEMM_KC, t->op.k - pc * CK_GEMM_KC)};
+        const k_block k = {.first = pc * CK_GEMM_KC, .count = ck_min(CK_GEMM_KC, t->op.k - pc * CK_GEMM_KC)};
         t->target.first = pc == 0;
         t->target.last = pc + 1 == blocks;
         if (!t->plan->rows_outside) pack_for(t, k);
@@ -285,8 +284,9 @@ static void run_rows_transposed(gemm_task *const t, const ck_gemm_operation *con
                                  .epilogue = &scales};
     for (int64_t i = 0; operation->beta != 0 && i < rows; ++i)
         for (int64_t j = 0; j < t->columns; ++j)
-            c[i * stride + j] = operation->c[(row + i) * operation->c_column_stride +
-                                             (t->column + j) * operation->c_row_stride];
+            c[i * stride + j] =
+                operation
+                    ->c[(row + i) * operation->c_column_stride + (t->column + j) * operation->c_row_stride];
     run_rows(t, row, rows);
     const ck_gemm_finish_args finish = {.target = &target,
                                         .sums = c,
@@ -382,8 +382,7 @@ static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int6
                                .packed_b = p->packed_b ? ck_packed_panels(p->packed_b) : NULL};
 }
 
-static gemm_run layout(const ck_gemm_problem *const p, const ck_ops *const ops, const int32_t threads,
-                       ck_arena *const arena) {
+static ck_gemm_plan plan_of(const ck_gemm_problem *const p, const ck_options *const resolved) {
     const ck_gemm_shape shape = {.batch = p->batch,
                                  .m = p->m,
                                  .n = p->n,
@@ -396,13 +395,17 @@ static gemm_run layout(const ck_gemm_problem *const p, const ck_ops *const ops, 
                                  .c_column_stride = p->c.column_stride,
                                  .packed_b = p->packed_b != NULL,
                                  .plain = is_plain(&p->epilogue)};
-    gemm_run run = {.problem = p, .ops = ops, .plan = ck_plan_gemm(ops, &shape, threads)};
-    run.scratch = ck_arena_take(arena, run.plan.threads, sizeof *run.scratch);
-    for (int32_t worker = 0; worker < run.plan.threads; ++worker) {
-        const ck_gemm_scratch scratch = scratch_take(arena, &run.plan);
-        if (run.scratch) run.scratch[worker] = scratch;
+    return ck_plan_gemm(ck_ops_for(resolved->isa), &shape, resolved->threads);
+}
+
+// The scratch of every worker; the array is filled when the arena has memory.
+static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const arena) {
+    ck_gemm_scratch *const scratch = ck_arena_take(arena, plan->threads, sizeof *scratch);
+    for (int32_t worker = 0; worker < plan->threads; ++worker) {
+        const ck_gemm_scratch one = scratch_take(arena, plan);
+        if (scratch) scratch[worker] = one;
     }
-    return run;
+    return scratch;
 }
 
 static void gemm_index(void *const context, const int64_t index, const int32_t worker) {
@@ -415,7 +418,7 @@ static void gemm_index(void *const context, const int64_t index, const int32_t w
 
 static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const problem,
                          const ck_options *const options, const ck_check check, ck_options *const resolved,
-                         size_t *const bytes, ck_diagnosis *const diagnosis) {
+                         ck_gemm_plan *const plan, size_t *const bytes, ck_diagnosis *const diagnosis) {
     ck_status status = ck_gemm_validate(kernel, problem, check, diagnosis);
     if (status == CK_OK) status = ck_options_resolve(options, resolved, diagnosis);
     if (status == CK_OK && problem->packed_b)
@@ -423,8 +426,9 @@ static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const pr
     if (status != CK_OK) return status;
     *bytes = 0;
     if (kernel == CK_NAIVE || problem->batch == 0 || problem->m == 0 || problem->n == 0) return CK_OK;
+    *plan = plan_of(problem, resolved);
     ck_arena arena = {0};
-    layout(problem, ck_ops_for(resolved->isa), resolved->threads, &arena);
+    layout(plan, &arena);
     *bytes = arena.used;
     if (!arena.overflow) return CK_OK;
     *diagnosis = (ck_diagnosis){.argument = CK_ARG_WORKSPACE, .dimension = -1, .expected = INT64_MAX};
@@ -436,7 +440,8 @@ ck_status ck_gemm_workspace(const ck_kernel kernel, const ck_gemm_problem *const
                             ck_diagnosis *const diagnosis) {
     ck_diagnosis unused;
     ck_options resolved;
-    return prepare(kernel, problem, options, CK_CHECK_LAYOUT, &resolved, bytes,
+    ck_gemm_plan plan;
+    return prepare(kernel, problem, options, CK_CHECK_LAYOUT, &resolved, &plan, bytes,
                    diagnosis ? diagnosis : &unused);
 }
 
@@ -445,8 +450,9 @@ ck_status ck_gemm(const ck_kernel kernel, const ck_gemm_problem *const problem,
     ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
     ck_options resolved;
     size_t bytes;
+    gemm_run run = {.problem = problem};
     ck_status status =
-        prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &bytes, told);
+        prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &run.plan, &bytes, told);
     if (status != CK_OK || problem->batch == 0 || problem->m == 0 || problem->n == 0) return status;
     if (kernel == CK_NAIVE) {
         ck_gemm_naive(problem, resolved.threads);
@@ -456,7 +462,8 @@ ck_status ck_gemm(const ck_kernel kernel, const ck_gemm_problem *const problem,
     void *owned;
     status = ck_workspace_open(&resolved, bytes, &arena, &owned, told);
     if (status != CK_OK) return status;
-    gemm_run run = layout(problem, ck_ops_for(resolved.isa), resolved.threads, &arena);
+    run.ops = ck_ops_for(resolved.isa);
+    run.scratch = layout(&run.plan, &arena);
     ck_parallel_for(problem->batch * run.plan.strips * run.plan.parts, run.plan.threads, gemm_index, &run);
     free(owned);
     return CK_OK;

@@ -10,8 +10,8 @@ static const char magic[8] = "CKPACK1";
 
 static ck_status report(ck_diagnosis *const diagnosis, const ck_status status, const int64_t actual,
                         const int64_t expected) {
-    *diagnosis = (ck_diagnosis){
-        .argument = CK_ARG_PACKED_B, .dimension = -1, .actual = actual, .expected = expected};
+    *diagnosis =
+        (ck_diagnosis){.argument = CK_ARG_PACKED_B, .dimension = -1, .actual = actual, .expected = expected};
     return status;
 }
 

@@ -24,7 +24,7 @@
 // nothing however large the scores: equal ones stay equal, and the one that set m gives exactly 0.
 #define CK_RESCALE_THRESHOLD 8.0f
 // K of one accumulation chain of a GEMM; the sums of successive chains are added in order.
-#define CK_GEMM_KC 256
+#define CK_GEMM_KC 512
 // Rows of A packed at a time: a multiple of the rows of every tile and of the lanes of every ISA.
 #define CK_GEMM_A_ROWS 48
 

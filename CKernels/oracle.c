@@ -109,7 +109,8 @@ ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, co
         if (e->column_scale.data) factor *= e->column_scale.data[j];
         const double kept = old ? (double)p->beta * old[j * p->c.column_stride] : 0;
         const double bias = e->bias.data ? e->bias.data[j] : 0;
-        const double added = residual ? residual[i * e->residual.row_stride + j * e->residual.column_stride] : 0;
+        const double added =
+            residual ? residual[i * e->residual.row_stride + j * e->residual.column_stride] : 0;
         c[j] = activated(e->activation, factor * sum + kept + bias) + added;
         if (magnitude) magnitude[j] = fabs(factor) * size + fabs(kept) + fabs(bias) + fabs(added);
     }

@@ -33,9 +33,9 @@ typedef struct {
     bool transposes_c;  // its sums are transposed into C from scratch
     ck_gemm_path path;
     bool packs_a, packs_b;
-    bool rows_outside;  // a strip of B for all of K stays in L2, and blocks of rows take K in one go
-    int64_t strips, parts;               // tasks a matrix: strips of columns x parts of rows
-    int64_t strip_columns, part_rows;    // of the largest task
+    bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
+    int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows
+    int64_t strip_columns, part_rows;                       // of the largest task
     int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // floats a worker
 } ck_gemm_plan;
 

@@ -16,6 +16,8 @@
 // Floats over which B may lie and still be read in place again and again: it stays in L2, its lines are
 // not further apart than TLB and prefetchers follow.
 #define LARGEST_UNPACKED 65536
+// The same without regard to the number of rows: B and its neighbours stay in L1.
+#define CACHED_UNPACKED 17000
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
 // Rows up to which a large B is streamed through registers instead of packed, and floats of their sums.
@@ -53,7 +55,7 @@ static bool better_exchanged(const ck_ops *const ops, const ck_gemm_shape *const
 }
 
 typedef struct {
-    int64_t tasks, strips, parts;
+    int64_t strips, parts;
 } grid;
 
 // Strips as wide as L2 likes; then as many strips and parts as employ all threads equally: exactly one
@@ -64,7 +66,8 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
     const int64_t panels = ck_max(1, ck_ceil_div(s->n, unit));
     const int64_t least = ck_ceil_div(panels, ck_max(1, columns_limit / unit));
     const int64_t rows = plan->path == CK_GEMM_TILES ? ck_ceil_div(s->m, ops->gemm_rows) : 1;
-    const int64_t goal = threads == 1 ? 1 : flops < 2e7 * (double)threads ? threads : 4 * threads;
+    const int64_t goal = flops < 2e7 * (double)threads ? threads : 4 * threads;
+    if (threads == 1) return (grid){.strips = least, .parts = 1};
     grid best = {0};
     double best_cost = 0;
     for (int64_t strips = least; strips <= ck_min(panels, least + 2 * threads); ++strips) {
@@ -76,17 +79,24 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
         const double rounds = (double)ck_ceil_div(strips * parts * s->batch, threads);
         // The last two terms: packing B anew in each task, and fetching A for each strip.
         const double cost = rounds * width * height * (1 + 4 / (height + 1) + 8 / (width + 1));
-        if (best.tasks == 0 || cost < 0.99 * best_cost) {
-            best = (grid){.tasks = strips * parts, .strips = strips, .parts = parts};
+        if (best.strips == 0 || cost < 0.99 * best_cost) {
+            best = (grid){.strips = strips, .parts = parts};
             best_cost = cost;
         }
     }
     return best;
 }
 
-static bool is_small(const ck_gemm_shape *const s) {
-    return s->k * ck_max(s->b_k_stride, -s->b_k_stride) <= LARGEST_UNPACKED;
+static int64_t reach_of_b(const ck_gemm_shape *const s) {
+    return s->k * ck_max(s->b_k_stride, -s->b_k_stride);
 }
+
+static bool reads_in_place(const ck_gemm_shape *const s, const int64_t rows) {
+    const int64_t reach = reach_of_b(s);
+    return reach <= CACHED_UNPACKED || (reach <= LARGEST_UNPACKED && rows < MIN_ROWS_TO_PACK);
+}
+
+static bool is_small(const ck_gemm_shape *const s) { return reach_of_b(s) <= LARGEST_UNPACKED; }
 
 static ck_gemm_path path_of(const ck_gemm_shape *const s) {
     if (s->packed_b || s->k == 0) return CK_GEMM_TILES;
@@ -131,10 +141,11 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     plan.strips = cut.strips;
     plan.parts = cut.parts;
     plan.strip_columns = ck_ceil_div(ck_max(1, ck_ceil_div(s->n, unit)), plan.strips) * unit;
-    plan.part_rows = ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
+    plan.part_rows =
+        ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
 
-    const bool in_place = s->b_column_stride == 1 && (is_small(s) ? plan.part_rows < MIN_ROWS_TO_PACK
-                                                                  : plan.path == CK_GEMM_THIN);
+    const bool in_place =
+        s->b_column_stride == 1 && (plan.path == CK_GEMM_THIN || reads_in_place(s, plan.part_rows));
     plan.packs_b = plan.path != CK_GEMM_GEMV && !s->packed_b && !in_place;
     plan.packs_a = plan.path != CK_GEMM_GEMV && s->a_k_stride != 1 && s->k > 1;
     // Rows that are read along K in one go are streams that the machine follows, and C stays in L1.

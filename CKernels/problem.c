@@ -295,8 +295,7 @@ static ck_status check_epilogue(const ck_gemm_problem *const p, const ck_check c
     if ((uint32_t)e->activation > CK_ACTIVATION_SILU)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_ACTIVATION, -1, e->activation, CK_ACTIVATION_SILU);
     ck_status status = check_vector(&e->row_scale, CK_ARG_ROW_SCALE, p->m, check, diagnosis);
-    if (status == CK_OK)
-        status = check_vector(&e->column_scale, CK_ARG_COLUMN_SCALE, p->n, check, diagnosis);
+    if (status == CK_OK) status = check_vector(&e->column_scale, CK_ARG_COLUMN_SCALE, p->n, check, diagnosis);
     if (status == CK_OK) status = check_vector(&e->bias, CK_ARG_EPILOGUE_BIAS, p->n, check, diagnosis);
     return status;
 }
@@ -319,8 +318,8 @@ ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const 
     gemm_operand operands[4];
     for (int i = gemm_operands(p, operands) - 1; i >= 0; --i)
         if (operands[i].matrix->dtype != CK_F32)
-            return report(diagnosis, CK_BAD_DTYPE, operands[i].argument, -1,
-                          operands[i].matrix->dtype, CK_F32);
+            return report(diagnosis, CK_BAD_DTYPE, operands[i].argument, -1, operands[i].matrix->dtype,
+                          CK_F32);
     status = check_epilogue(p, check, diagnosis);
     return status == CK_OK ? check_matrices(p, check, diagnosis) : status;
 }

@@ -52,13 +52,42 @@ typedef enum CK_ENUM ck_status {
 // The argument a status speaks of.
 typedef enum CK_ENUM ck_argument {
     CK_ARG_NONE = 0,
-    CK_ARG_BATCH, CK_ARG_HEADS, CK_ARG_KV_HEADS, CK_ARG_SEQLEN_Q, CK_ARG_SEQLEN_K,
-    CK_ARG_HEAD_DIM, CK_ARG_VALUE_DIM,
-    CK_ARG_Q, CK_ARG_K, CK_ARG_V, CK_ARG_O, CK_ARG_LSE, CK_ARG_WEIGHTS,
-    CK_ARG_MASK, CK_ARG_BIAS, CK_ARG_KV_LENGTHS, CK_ARG_CAUSAL, CK_ARG_QUERY_OFFSET, CK_ARG_SCALE,
-    CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE, CK_ARG_A, CK_ARG_B, CK_ARG_C, CK_ARG_ALPHA, CK_ARG_BETA,
-    CK_ARG_KERNEL, CK_ARG_THREADS, CK_ARG_ISA, CK_ARG_WORKSPACE,
-    CK_ARG_ROW_SCALE, CK_ARG_COLUMN_SCALE, CK_ARG_EPILOGUE_BIAS, CK_ARG_ACTIVATION, CK_ARG_RESIDUAL,
+    CK_ARG_BATCH,
+    CK_ARG_HEADS,
+    CK_ARG_KV_HEADS,
+    CK_ARG_SEQLEN_Q,
+    CK_ARG_SEQLEN_K,
+    CK_ARG_HEAD_DIM,
+    CK_ARG_VALUE_DIM,
+    CK_ARG_Q,
+    CK_ARG_K,
+    CK_ARG_V,
+    CK_ARG_O,
+    CK_ARG_LSE,
+    CK_ARG_WEIGHTS,
+    CK_ARG_MASK,
+    CK_ARG_BIAS,
+    CK_ARG_KV_LENGTHS,
+    CK_ARG_CAUSAL,
+    CK_ARG_QUERY_OFFSET,
+    CK_ARG_SCALE,
+    CK_ARG_M,
+    CK_ARG_N,
+    CK_ARG_K_SIZE,
+    CK_ARG_A,
+    CK_ARG_B,
+    CK_ARG_C,
+    CK_ARG_ALPHA,
+    CK_ARG_BETA,
+    CK_ARG_KERNEL,
+    CK_ARG_THREADS,
+    CK_ARG_ISA,
+    CK_ARG_WORKSPACE,
+    CK_ARG_ROW_SCALE,
+    CK_ARG_COLUMN_SCALE,
+    CK_ARG_EPILOGUE_BIAS,
+    CK_ARG_ACTIVATION,
+    CK_ARG_RESIDUAL,
     CK_ARG_PACKED_B,
 } ck_argument;
 
@@ -98,15 +127,24 @@ ck_isa ck_isa_named(const char *name);
 // What `isa` resolves to here; CK_ISA_UNAVAILABLE if it cannot run, or if CK_ISA names none.
 ck_status ck_isa_resolve(ck_isa isa, ck_isa *resolved);
 
-typedef enum CK_ENUM ck_dtype { CK_F32 = 0, CK_BF16, CK_F16, CK_I8, CK_I32, CK_Q8_0, CK_Q4_0, CK_Q4_1 } ck_dtype;
+typedef enum CK_ENUM ck_dtype {
+    CK_F32 = 0,
+    CK_BF16,
+    CK_F16,
+    CK_I8,
+    CK_I32,
+    CK_Q8_0,
+    CK_Q4_0,
+    CK_Q4_1
+} ck_dtype;
 
 typedef struct ck_machine {
-    char name[64];           // the CPU's own name, or its architecture
-    int32_t usable_cores;    // affinity mask and cgroup quota respected, at least 1
-    int64_t l1d_bytes;       // a core's first-level data cache
-    int64_t l2_bytes;        // a core's second-level cache
-    int64_t l3_bytes;        // the last-level cache one core reaches; 0 if there is none
-    const char *parallel;    // "openmp" or "pthreads"
+    char name[64];         // the CPU's own name, or its architecture
+    int32_t usable_cores;  // affinity mask and cgroup quota respected, at least 1
+    int64_t l1d_bytes;     // a core's first-level data cache
+    int64_t l2_bytes;      // a core's second-level cache
+    int64_t l3_bytes;      // the last-level cache one core reaches; 0 if there is none
+    const char *parallel;  // "openmp" or "pthreads"
 } ck_machine;
 
 // Read once, then constant.
@@ -187,8 +225,8 @@ typedef struct ck_attention_problem {
     ck_causal causal;
     int64_t query_offset;  // only with CK_CAUSAL_OFFSET; any sign
     ck_mask_kind mask_kind;
-    ck_score_operand mask;  // bytes
-    ck_score_operand bias;  // floats added to scale * QK^T; data null: none
+    ck_score_operand mask;                // bytes
+    ck_score_operand bias;                // floats added to scale * QK^T; data null: none
     const int64_t *_Nullable kv_lengths;  // [kv_lengths_count == batch], or null
     int64_t kv_lengths_count;
 } ck_attention_problem;
@@ -199,8 +237,7 @@ ck_status ck_attention_forward(ck_kernel kernel, const ck_attention_problem *pro
 
 // The exact workspace the same call needs, in bytes. Data pointers may be null here.
 ck_status ck_attention_workspace(ck_kernel kernel, const ck_attention_problem *problem,
-                                 const ck_options *options, size_t *bytes,
-                                 ck_diagnosis *_Nullable diagnosis);
+                                 const ck_options *options, size_t *bytes, ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // GEMM
@@ -261,9 +298,8 @@ typedef struct ck_gemm_problem {
 // CK_NAIVE: the triple loop. CK_BLOCKED and CK_FUSED: the packed, cache-blocked, parallel path.
 ck_status ck_gemm(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,
                   ck_diagnosis *_Nullable diagnosis);
-ck_status ck_gemm_workspace(ck_kernel kernel, const ck_gemm_problem *problem,
-                            const ck_options *options, size_t *bytes,
-                            ck_diagnosis *_Nullable diagnosis);
+ck_status ck_gemm_workspace(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,
+                            size_t *bytes, ck_diagnosis *_Nullable diagnosis);
 
 // Packs one B [k, n] once for many products with the same k and n: `problem` is such a product (its a,
 // c and epilogue are not looked at, its batch is 1), `packed` holds ck_gemm_packed_bytes and is aligned
@@ -281,8 +317,8 @@ ck_status ck_gemm_pack(const ck_gemm_problem *problem, const ck_options *options
 // value_dim elements, `lse` one, `weights` seqlen_k; the problem's own outputs are not touched.
 // Returns what validation of the inputs returns.
 ck_status ck_oracle_attention_row(const ck_attention_problem *problem, int64_t batch, int64_t head,
-                                  int64_t row, double *_Nullable o, double *_Nullable lse,
-                                  double *weights, ck_diagnosis *_Nullable diagnosis);
+                                  int64_t row, double *_Nullable o, double *_Nullable lse, double *weights,
+                                  ck_diagnosis *_Nullable diagnosis);
 // One row of C, and of its magnitude |alpha scales| |A| |B| + |beta C| + |bias| + |residual| for a
 // componentwise bound; n each.
 ck_status ck_oracle_gemm_row(const ck_gemm_problem *problem, int64_t batch, int64_t row, double *c,
