@@ -29,6 +29,7 @@ extension KernelError {
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
+            case .CK_BAD_DTYPE, .CK_BAD_PACKED: String(cString: ck_status_text(status))
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
         self.init(Reason(status), argument, detail)
@@ -83,6 +84,8 @@ extension KernelError.Reason {
             case .CK_ISA_UNAVAILABLE: .instructionSetUnavailable
             case .CK_SMALL_WORKSPACE: .workspaceTooSmall
             case .CK_OUT_OF_MEMORY: .outOfMemory
+            case .CK_BAD_DTYPE: .wrongElementType
+            case .CK_BAD_PACKED: .packedMismatch
             }
     }
 }
@@ -122,6 +125,13 @@ extension KernelError.Argument {
             case .CK_ARG_THREADS: .threads
             case .CK_ARG_ISA: .instructionSet
             case .CK_ARG_WORKSPACE: .workspace
+            case .CK_ARG_ROW_SCALE: .rowScale
+            case .CK_ARG_COLUMN_SCALE: .columnScale
+            case .CK_ARG_EPILOGUE_BIAS: .bias
+            case .CK_ARG_ACTIVATION: .activation
+            case .CK_ARG_RESIDUAL: .residual
+            // A packed matrix stands where `b` does.
+            case .CK_ARG_PACKED_B: .b
             }
     }
 }

@@ -52,6 +52,10 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case workspaceTooSmall
         /// There is not enough memory.
         case outOfMemory
+        /// The operation does not take elements of this type.
+        case wrongElementType
+        /// A packed matrix is for another instruction set, size or element type, or is none.
+        case packedMismatch
     }
 
     /// The arguments of this library's calls.
@@ -60,6 +64,7 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case batch, heads, kvHeads, queryLength, keyLength, headDim, valueDim
         case mask, bias, keyLengths, causality, queryOffset, scale
         case a, b, c, m, n, k, alpha, beta
+        case rowScale, columnScale, activation, residual
         case kernel, threads, workspace
         /// The instruction set, known to users of the tools and of `CK_ISA` as the ISA.
         case instructionSet = "isa"

@@ -5,8 +5,7 @@
 /// ```
 ///
 /// Rank 2 is `[rows, columns]`, rank 3 `[batch, rows, columns]`. A matrix of rank 2, or a batch of 1, is used for the
-/// whole batch of the other. Views work by their strides as long as rows or columns are contiguous; a transposed view
-/// is read in place.
+/// whole batch of the other. Views work by their strides, whatever these are; nothing is copied to make the call.
 ///
 /// - Parameters:
 ///   - a: `[m, k]`, or `[k, m]` with `transposeA`.

@@ -25,6 +25,8 @@ public struct MatrixInput: ~Escapable {
         isTransposed = transposed
     }
 
+    /// The layout as read.
+    var read: MatrixLayout { isTransposed ? layout.transposed : layout }
     /// The number of rows as read.
     var rows: Int { isTransposed ? layout.columns : layout.rows }
     /// The number of columns as read.

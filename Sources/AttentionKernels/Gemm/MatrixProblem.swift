@@ -40,10 +40,8 @@ struct MatrixProblem {
         problem.m = Int64(a.rows)
         problem.n = Int64(b.columns)
         problem.k = Int64(a.columns)
-        problem.transpose_a = a.isTransposed
-        problem.transpose_b = b.isTransposed
-        problem.a = ck_matrix(UnsafeMutableRawPointer(mutating: a.start), a.count, a.layout)
-        problem.b = ck_matrix(UnsafeMutableRawPointer(mutating: b.start), b.count, b.layout)
+        problem.a = ck_matrix(UnsafeMutableRawPointer(mutating: a.start), a.count, a.read)
+        problem.b = ck_matrix(UnsafeMutableRawPointer(mutating: b.start), b.count, b.read)
         problem.c = ck_matrix(UnsafeMutableRawPointer(start), count, layout)
         problem.alpha = alpha
         problem.beta = beta
@@ -100,7 +98,8 @@ extension MatrixLayout {
     var shapeText: String { "[\(batch), \(rows), \(columns)]" }
 
     var fullText: String {
-        "\(shapeText) with strides [\(batchStride), \(rowStride), 1]" + (offset == 0 ? "" : " and offset \(offset)")
+        "\(shapeText) with strides [\(batchStride), \(rowStride), \(columnStride)]"
+            + (offset == 0 ? "" : " and offset \(offset)")
     }
 }
 
@@ -108,6 +107,7 @@ extension ck_matrix {
     fileprivate init(_ data: UnsafeMutableRawPointer?, _ count: Int, _ layout: MatrixLayout) {
         self.init(
             data: data, count: Int64(count), offset: Int64(layout.offset), batch_stride: Int64(layout.batchStride),
-            row_stride: Int64(layout.rowStride))
+            row_stride: Int64(layout.rowStride), column_stride: Int64(layout.columnStride), dtype: .CK_F32,
+            pointers: nil)
     }
 }

@@ -21,15 +21,10 @@ struct MatrixTensorCall {
     let outputShape: [Int]
 
     init(_ a: TensorView, _ b: TensorView, _ transposeA: Bool, _ transposeB: Bool) throws(KernelError) {
-        let aLayout = try MatrixLayout.read(.a, a)
-        let bLayout = try MatrixLayout.read(.b, b)
-        let batch = aLayout.layout.batch == 1 ? bLayout.layout.batch : aLayout.layout.batch
-        let left = Operand(
-            storage: a.tensor.storage, layout: aLayout.layout.repeated(batch),
-            isTransposed: aLayout.isTransposed != transposeA)
-        let right = Operand(
-            storage: b.tensor.storage, layout: bLayout.layout.repeated(batch),
-            isTransposed: bLayout.isTransposed != transposeB)
+        let (aLayout, bLayout) = (try MatrixLayout(.a, a), try MatrixLayout(.b, b))
+        let batch = aLayout.batch == 1 ? bLayout.batch : aLayout.batch
+        let left = Operand(storage: a.tensor.storage, layout: aLayout.repeated(batch), isTransposed: transposeA)
+        let right = Operand(storage: b.tensor.storage, layout: bLayout.repeated(batch), isTransposed: transposeB)
         let matrix = [left.input.rows, right.input.columns]
         self.a = left
         self.b = right
@@ -55,36 +50,18 @@ struct MatrixTensorCall {
 }
 
 extension MatrixLayout {
-    /// The layout of a tensor or view of rank 2 or 3, and whether its columns are what is contiguous.
-    fileprivate static func read(
-        _ argument: KernelError.Argument, _ view: TensorView
-    ) throws(KernelError) -> (layout: MatrixLayout, isTransposed: Bool) {
+    /// The layout of a tensor or view of rank 2 or 3.
+    fileprivate init(_ argument: KernelError.Argument, _ view: TensorView) throws(KernelError) {
         let (shape, strides, rank) = (view.shape, view.strides, view.rank)
         guard rank == 2 || rank == 3 else {
             throw KernelError(
                 .wrongRank, argument,
                 "shape \(shape) has rank \(rank); it should be [rows, columns] or [batch, rows, columns]")
         }
-        let batch = rank == 3 ? shape[0] : 1
-        let batchStride = rank == 3 ? strides[0] : 0
-        let (rows, columns) = (shape[rank - 2], shape[rank - 1])
-        let (rowStride, columnStride) = (strides[rank - 2], strides[rank - 1])
-        if columnStride == 1 || columns <= 1 || shape.contains(0) {
-            let layout = MatrixLayout(
-                batch: batch, rows: rows, columns: columns, batchStride: batchStride, rowStride: rowStride,
-                offset: view.offset)
-            return (layout, false)
-        }
-        guard rowStride == 1 || rows <= 1 else {
-            throw KernelError(
-                .notContiguous, argument,
-                "shape \(shape) has strides \(strides); rows or columns should have stride 1, as contiguous() "
-                    + "makes them")
-        }
-        let layout = MatrixLayout(
-            batch: batch, rows: columns, columns: rows, batchStride: batchStride, rowStride: columnStride,
+        self.init(
+            batch: rank == 3 ? shape[0] : 1, rows: shape[rank - 2], columns: shape[rank - 1],
+            batchStride: rank == 3 ? strides[0] : 0, rowStride: strides[rank - 2], columnStride: strides[rank - 1],
             offset: view.offset)
-        return (layout, true)
     }
 
     /// The same matrices, or the one matrix there is, for a batch of `count`.

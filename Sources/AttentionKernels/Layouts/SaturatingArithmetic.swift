@@ -9,6 +9,9 @@ extension Int {
         return (self < 0) == (other < 0) ? .max : .min
     }
 
+    /// The magnitude of `self`, or the bound it runs into.
+    var saturatingMagnitude: Int { self < 0 ? saturatingProduct(-1) : self }
+
     /// `self + other`, or the bound it runs into.
     func saturatingSum(_ other: Int) -> Int {
         let (sum, overflow) = addingReportingOverflow(other)

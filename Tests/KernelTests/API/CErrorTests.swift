@@ -103,7 +103,9 @@ import Testing
     }
 
     @Test func productsCheckTheirPointersAndKernel() {
-        let matrix = ck_matrix(data: nil, count: 1, offset: 0, batch_stride: 1, row_stride: 1)
+        let matrix = ck_matrix(
+            data: nil, count: 1, offset: 0, batch_stride: 1, row_stride: 1, column_stride: 1, dtype: .CK_F32,
+            pointers: nil)
         var problem = ck_gemm_problem()
         (problem.batch, problem.m, problem.n, problem.k, problem.alpha) = (1, 1, 1, 1, 1)
         (problem.a, problem.b, problem.c) = (matrix, matrix, matrix)
@@ -144,7 +146,7 @@ import Testing
         for index in 0..<ck_isa_count() {
             #expect(ck_isa_named(ck_isa_name(ck_isa_at(index))) == ck_isa_at(index))
         }
-        let texts = (0...14).compactMap { ck_status(rawValue: $0) }.map { String(cString: ck_status_text($0)) }
-        #expect(Set(texts).count == 15 && !texts.contains(""))
+        let texts = (0...16).compactMap { ck_status(rawValue: $0) }.map { String(cString: ck_status_text($0)) }
+        #expect(Set(texts).count == 17 && !texts.contains(""))
     }
 }

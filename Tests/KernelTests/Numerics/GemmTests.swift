@@ -122,10 +122,11 @@ final class GemmCase {
         let value = { integers ? Float(Int(random.uniform() * 9) - 4) : random.normal() }
         problem.batch = Int64(batch)
         (problem.m, problem.n, problem.k) = (Int64(size.m), Int64(size.n), Int64(size.k))
-        (problem.transpose_a, problem.transpose_b) = transposes
         (problem.alpha, problem.beta) = (alpha, beta)
-        problem.a = matrix(batch, transposes.0 ? size.k : size.m, transposes.0 ? size.m : size.k, value)
-        problem.b = matrix(batch, transposes.1 ? size.n : size.k, transposes.1 ? size.k : size.n, value)
+        problem.a =
+            transposes.0 ? matrix(batch, size.k, size.m, value).transposed : matrix(batch, size.m, size.k, value)
+        problem.b =
+            transposes.1 ? matrix(batch, size.n, size.k, value).transposed : matrix(batch, size.k, size.n, value)
         problem.c = matrix(batch, size.m, size.n, value)
         originalC = Array(UnsafeBufferPointer(start: floats(problem.c), count: Int(problem.c.count)))
     }
@@ -144,7 +145,8 @@ final class GemmCase {
             for i in 0..<rows { for j in 0..<columns { data[2 + (b * rows + i) * stride + j] = value() } }
         }
         return ck_matrix(
-            data: data, count: Int64(count), offset: 2, batch_stride: Int64(rows * stride), row_stride: Int64(stride))
+            data: data, count: Int64(count), offset: 2, batch_stride: Int64(rows * stride), row_stride: Int64(stride),
+            column_stride: 1, dtype: .CK_F32, pointers: nil)
     }
 
     func restoreC() { floats(problem.c).update(from: originalC, count: originalC.count) }
@@ -176,5 +178,14 @@ final class GemmCase {
             }
         }
         return dense
+    }
+}
+
+extension ck_matrix {
+    /// The same memory, read with rows and columns exchanged.
+    fileprivate var transposed: ck_matrix {
+        var matrix = self
+        (matrix.row_stride, matrix.column_stride) = (column_stride, row_stride)
+        return matrix
     }
 }

@@ -112,7 +112,7 @@ private struct Part {
             product.initialize(repeating: 0)
             var alone = problem
             (alone.batch, alone.m) = (1, 1)
-            alone.a.offset += n * problem.a.batch_stride + i * (problem.transpose_a ? 1 : problem.a.row_stride)
+            alone.a.offset += n * problem.a.batch_stride + i * problem.a.row_stride
             alone.b.offset += n * problem.b.batch_stride
             if problem.beta != 0, let old = problem.c.data?.assumingMemoryBound(to: Float.self) {
                 let start = old + Int(problem.c.offset + n * problem.c.batch_stride + i * problem.c.row_stride)
@@ -120,7 +120,7 @@ private struct Part {
             }
             alone.c = ck_matrix(
                 data: UnsafeMutableRawPointer(product.baseAddress), count: Int64(product.count), offset: 0,
-                batch_stride: 0, row_stride: Int64(product.count))
+                batch_stride: 0, row_stride: Int64(product.count), column_stride: 1, dtype: .CK_F32, pointers: nil)
             var options = ck_options_default()
             options.threads = 1
             let naiveStatus = status == .CK_OK ? ck_gemm(.CK_NAIVE, &alone, &options, nil) : status

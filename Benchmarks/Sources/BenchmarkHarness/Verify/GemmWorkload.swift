@@ -77,15 +77,13 @@ public struct GemmWorkload: Sendable {
         problem.m = Int64(sizes.m)
         problem.n = Int64(sizes.n)
         problem.k = Int64(sizes.k)
-        problem.transpose_a = transposeA
-        problem.transpose_b = transposeB
         problem.alpha = alpha
         problem.beta = beta
         return try a.span.withUnsafeBufferPointer { a in
             try b.span.withUnsafeBufferPointer { b in
                 try (c?.elements ?? []).withUnsafeBufferPointer { c in
-                    problem.a = Self.matrix(a.baseAddress, self.a.shape, count: a.count)
-                    problem.b = Self.matrix(b.baseAddress, self.b.shape, count: b.count)
+                    problem.a = Self.matrix(a.baseAddress, self.a.shape, count: a.count, transposed: transposeA)
+                    problem.b = Self.matrix(b.baseAddress, self.b.shape, count: b.count, transposed: transposeB)
                     problem.c = Self.matrix(c.baseAddress, [sizes.batch, sizes.m, sizes.n], count: c.count)
                     if c.isEmpty { problem.c.count = Int64(sizes.batch * sizes.m * sizes.n) }
                     return try body(problem)
@@ -94,12 +92,16 @@ public struct GemmWorkload: Sendable {
         }
     }
 
-    private static func matrix(_ data: UnsafePointer<Float>?, _ shape: [Int], count: Int) -> ck_matrix {
+    private static func matrix(
+        _ data: UnsafePointer<Float>?, _ shape: [Int], count: Int, transposed: Bool = false
+    ) -> ck_matrix {
         let shape = rank3(shape)
+        let rowStride = Int64(shape[2])
         return ck_matrix(
             data: UnsafeMutableRawPointer(mutating: data), count: Int64(count), offset: 0,
             // One matrix is used for the whole batch.
-            batch_stride: shape[0] == 1 ? 0 : Int64(shape[1] * shape[2]), row_stride: Int64(shape[2]))
+            batch_stride: shape[0] == 1 ? 0 : Int64(shape[1] * shape[2]), row_stride: transposed ? 1 : rowStride,
+            column_stride: transposed ? rowStride : 1, dtype: .CK_F32, pointers: nil)
     }
 
     private static func rank3(_ shape: [Int]) -> [Int] {
