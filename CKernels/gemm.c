@@ -14,9 +14,11 @@
 
 static const ck_epilogue no_epilogue;
 
+// By counts too: a workspace is measured without pointers.
 static bool is_plain(const ck_epilogue *const e) {
-    return !e || (!e->row_scale.data && !e->column_scale.data && !e->bias.data &&
-                  e->activation == CK_ACTIVATION_NONE && !e->residual.data && !e->residual.pointers);
+    const ck_matrix *const r = e ? &e->residual : NULL;
+    return !e || (!e->row_scale.count && !e->column_scale.count && !e->bias.count &&
+                  e->activation == CK_ACTIVATION_NONE && !r->data && !r->pointers && !r->count);
 }
 
 static ck_gemm_shape shape_of(const ck_gemm_operation *const op, const int64_t batch) {
@@ -382,20 +384,19 @@ static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int6
                                .packed_b = p->packed_b ? ck_packed_panels(p->packed_b) : NULL};
 }
 
-static ck_gemm_plan plan_of(const ck_gemm_problem *const p, const ck_options *const resolved) {
-    const ck_gemm_shape shape = {.batch = p->batch,
-                                 .m = p->m,
-                                 .n = p->n,
-                                 .k = p->alpha != 0 ? p->k : 0,
-                                 .a_row_stride = p->a.row_stride,
-                                 .a_k_stride = p->a.column_stride,
-                                 .b_k_stride = p->b.row_stride,
-                                 .b_column_stride = p->b.column_stride,
-                                 .c_row_stride = p->c.row_stride,
-                                 .c_column_stride = p->c.column_stride,
-                                 .packed_b = p->packed_b != NULL,
-                                 .plain = is_plain(&p->epilogue)};
-    return ck_plan_gemm(ck_ops_for(resolved->isa), &shape, resolved->threads);
+ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
+    return (ck_gemm_shape){.batch = p->batch,
+                           .m = p->m,
+                           .n = p->n,
+                           .k = p->alpha != 0 ? p->k : 0,
+                           .a_row_stride = p->a.row_stride,
+                           .a_k_stride = p->a.column_stride,
+                           .b_k_stride = p->b.row_stride,
+                           .b_column_stride = p->b.column_stride,
+                           .c_row_stride = p->c.row_stride,
+                           .c_column_stride = p->c.column_stride,
+                           .packed_b = p->packed_b != NULL,
+                           .plain = is_plain(&p->epilogue)};
 }
 
 // The scratch of every worker; the array is filled when the arena has memory.
@@ -426,7 +427,8 @@ static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const pr
     if (status != CK_OK) return status;
     *bytes = 0;
     if (kernel == CK_NAIVE || problem->batch == 0 || problem->m == 0 || problem->n == 0) return CK_OK;
-    *plan = plan_of(problem, resolved);
+    const ck_gemm_shape shape = ck_gemm_problem_shape(problem);
+    *plan = ck_plan_gemm(ck_ops_for(resolved->isa), &shape, resolved->threads);
     ck_arena arena = {0};
     layout(plan, &arena);
     *bytes = arena.used;

@@ -29,7 +29,11 @@ ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const op
     if ((uintptr_t)h % CK_ALIGNMENT != 0)
         return report(diagnosis, CK_BAD_PACKED, (int64_t)((uintptr_t)h % CK_ALIGNMENT), 0);
     if (memcmp(h->magic, magic, sizeof magic) != 0) return report(diagnosis, CK_BAD_PACKED, 0, 1);
-    if (h->isa != (int32_t)ops->isa) return report(diagnosis, CK_BAD_PACKED, h->isa, ops->isa);
+    if (h->isa != (int32_t)ops->isa || h->width != ops->gemm_panel) {
+        const ck_status status = report(diagnosis, CK_BAD_PACKED, h->isa, ops->isa);
+        diagnosis->other = CK_ARG_ISA;
+        return status;
+    }
     if (h->k != p->k) return report(diagnosis, CK_BAD_PACKED, h->k, p->k);
     if (h->n != p->n) return report(diagnosis, CK_BAD_PACKED, h->n, p->n);
     if (h->dtype != CK_F32) return report(diagnosis, CK_BAD_PACKED, h->dtype, CK_F32);
@@ -101,5 +105,23 @@ ck_status ck_gemm_pack(const ck_gemm_problem *const problem, const ck_options *c
         .problem = problem, .ops = ops, .panels = (float *)(void *)((char *)packed + sizeof header)};
     if (problem->k > 0)
         ck_parallel_for(ck_ceil_div(problem->n, ops->gemm_panel), resolved.threads, pack_panel, &run);
+    return CK_OK;
+}
+
+ck_status ck_gemm_packed_inspect(const void *const packed, const size_t bytes, ck_packed_info *const info,
+                                 ck_diagnosis *const diagnosis) {
+    ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
+    if (bytes < sizeof(ck_packed_header))
+        return report(told, CK_BAD_PACKED, (int64_t)bytes, sizeof(ck_packed_header));
+    if ((uintptr_t)packed % CK_ALIGNMENT != 0)
+        return report(told, CK_BAD_PACKED, (int64_t)((uintptr_t)packed % CK_ALIGNMENT), 0);
+    const ck_packed_header *const h = packed;
+    const ck_ops *const ops = ck_ops_for((ck_isa)h->isa);
+    if (memcmp(h->magic, magic, sizeof magic) != 0 || !ops || h->dtype != CK_F32 ||
+        h->width != ops->gemm_panel || h->k < 0 || h->k > INT32_MAX || h->n < 0 || h->n > INT32_MAX)
+        return report(told, CK_BAD_PACKED, 0, 1);
+    const size_t expected = bytes_of(ops, h->k, h->n);
+    if (bytes != expected) return report(told, CK_BAD_PACKED, (int64_t)bytes, (int64_t)expected);
+    *info = (ck_packed_info){.k = h->k, .n = h->n, .isa = ops->isa, .dtype = CK_F32};
     return CK_OK;
 }

@@ -73,6 +73,7 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
 }
 
 static double activated(const ck_activation activation, const double y) {
+    if (y == -INFINITY && activation != CK_ACTIVATION_NONE) return -0.0;  // the limit, not -inf * 0
     switch (activation) {
         case CK_ACTIVATION_NONE: return y;
         case CK_ACTIVATION_RELU: return y < 0 ? 0 : y;

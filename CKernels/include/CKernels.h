@@ -301,6 +301,38 @@ ck_status ck_gemm(ck_kernel kernel, const ck_gemm_problem *problem, const ck_opt
 ck_status ck_gemm_workspace(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,
                             size_t *bytes, ck_diagnosis *_Nullable diagnosis);
 
+// The way a product goes.
+typedef enum CK_ENUM ck_gemm_route {
+    CK_ROUTE_NONE = 0,  // C is empty: nothing to do
+    CK_ROUTE_NAIVE,     // the triple loop
+    CK_ROUTE_TILES,     // register tiles on panels of B
+    CK_ROUTE_GEMV,      // so few rows that B streams past once
+} ck_gemm_route;
+
+// What ck_gemm would do. With `exchanged`, C^T = B^T A^T is computed, and m, n, A, B mean those of that
+// product from there on.
+typedef struct ck_gemm_explanation {
+    ck_isa isa;
+    ck_gemm_route route;
+    bool exchanged;
+    bool packs_a, packs_b;  // a task copies the blocks it needs; else they are read where they lie
+    bool reads_packed_b;    // packed by ck_gemm_pack
+    int64_t m, n, k;        // k is 0 where A and B are not read
+    int64_t a_k_stride, b_column_stride;
+    int32_t tile_rows, tile_columns;   // of the widest register tile; tile_columns is a panel of B
+    int64_t k_block;                   // KC: the K of one chain of sums
+    int64_t strips, parts, tasks;      // strips of columns x parts of rows, for each matrix of the batch
+    int64_t strip_columns, part_rows;  // of the largest task
+    int32_t threads;
+    size_t workspace_bytes;
+    double flops;          // 2 m n k for each matrix
+    double operand_bytes;  // each operand once, C twice if beta is not 0: no call moves less
+    double traffic_bytes;  // with A read for each strip, B for each part, C for each block of K
+} ck_gemm_explanation;
+
+ck_status ck_gemm_explain(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,
+                          ck_gemm_explanation *explanation, ck_diagnosis *_Nullable diagnosis);
+
 // Packs one B [k, n] once for many products with the same k and n: `problem` is such a product (its a,
 // c and epilogue are not looked at, its batch is 1), `packed` holds ck_gemm_packed_bytes and is aligned
 // to 64 bytes. The result may be copied or saved; it serves the ISA it was packed for.
@@ -308,6 +340,18 @@ ck_status ck_gemm_packed_bytes(const ck_gemm_problem *problem, const ck_options 
                                ck_diagnosis *_Nullable diagnosis);
 ck_status ck_gemm_pack(const ck_gemm_problem *problem, const ck_options *options, void *packed, size_t bytes,
                        ck_diagnosis *_Nullable diagnosis);
+
+// What a packed B is, read from its own first bytes.
+typedef struct ck_packed_info {
+    int64_t k, n;
+    ck_isa isa;
+    ck_dtype dtype;
+} ck_packed_info;
+
+// Whether `bytes` bytes at `packed`, aligned to 64, can be what ck_gemm_pack wrote, in this process or
+// another: the header is whole, its ISA one of this architecture, and the size what it says.
+ck_status ck_gemm_packed_inspect(const void *packed, size_t bytes, ck_packed_info *info,
+                                 ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // For tests and harnesses
