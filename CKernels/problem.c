@@ -258,6 +258,34 @@ static int gemm_operands(const ck_gemm_problem *const p, gemm_operand operands[4
     return count;
 }
 
+static layout array_layout(const ck_argument argument, const void *const data, const int64_t count,
+                           const size_t element_bytes) {
+    return (layout){.argument = argument,
+                    .data = data,
+                    .count = count,
+                    .sizes = {1, 1, 1, count},
+                    .strides = {0, 0, 0, 1},
+                    .element_bytes = element_bytes,
+                    .is_score = true};
+}
+
+// The vectors and packed B that are given: C may not lie over them either.
+static int gemm_arrays(const ck_gemm_problem *const p, layout arrays[4]) {
+    const ck_epilogue *const e = &p->epilogue;
+    int count = 0;
+    if (e->row_scale.data)
+        arrays[count++] =
+            array_layout(CK_ARG_ROW_SCALE, e->row_scale.data, e->row_scale.count, sizeof(float));
+    if (e->column_scale.data)
+        arrays[count++] =
+            array_layout(CK_ARG_COLUMN_SCALE, e->column_scale.data, e->column_scale.count, sizeof(float));
+    if (e->bias.data)
+        arrays[count++] = array_layout(CK_ARG_EPILOGUE_BIAS, e->bias.data, e->bias.count, sizeof(float));
+    if (p->packed_b)
+        arrays[count++] = array_layout(CK_ARG_PACKED_B, p->packed_b, (int64_t)p->packed_b_bytes, 1);
+    return count;
+}
+
 // Matrices of one index are held against each other; that the outputs of a batch given by pointers do
 // not overlap each other is the caller's word.
 static ck_status check_matrices(const ck_gemm_problem *const p, const ck_check check,
@@ -268,13 +296,14 @@ static ck_status check_matrices(const ck_gemm_problem *const p, const ck_check c
     for (int i = 0; i < count; ++i) has_pointers |= operands[i].matrix->pointers != NULL;
     const int64_t rounds = has_pointers && check == CK_CHECK_LAYOUT_AND_POINTERS ? p->batch : 1;
     for (int64_t n = 0; n < rounds; ++n) {
-        layout layouts[4];
+        layout layouts[8];
         for (int i = 0; i < count; ++i) {
             const gemm_operand *const o = &operands[i];
             layouts[i] = matrix_layout(o->argument, o->matrix, p->batch, o->rows, o->columns, o->is_output);
             if (o->matrix->pointers && p->batch > 0) layouts[i].data = o->matrix->pointers[n];
         }
-        const ck_status status = check_layouts(layouts, count, check, diagnosis);
+        const int arrays = gemm_arrays(p, layouts + count);
+        const ck_status status = check_layouts(layouts, count + arrays, check, diagnosis);
         if (status != CK_OK) return status;
     }
     return CK_OK;

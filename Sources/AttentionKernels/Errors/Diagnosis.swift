@@ -29,7 +29,8 @@ extension KernelError {
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
-            case .CK_BAD_DTYPE, .CK_BAD_PACKED: String(cString: ck_status_text(status))
+            case .CK_BAD_DTYPE: String(cString: ck_status_text(status))
+            case .CK_BAD_PACKED: Self.packed(argument, diagnosis, describe)
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
         self.init(Reason(status), argument, detail)
@@ -43,6 +44,18 @@ extension KernelError {
         return KernelError(
             .instructionSetUnavailable, .instructionSet,
             "\(what) is not available; on this machine it should be one of \(available)")
+    }
+
+    private static func packed(
+        _ argument: Argument, _ diagnosis: ck_diagnosis, _ describe: (Argument) -> String
+    ) -> String {
+        if diagnosis.other == .CK_ARG_ISA,
+            let packed = ck_isa(rawValue: UInt32(clamping: diagnosis.actual)).flatMap(InstructionSet.init),
+            let called = ck_isa(rawValue: UInt32(clamping: diagnosis.expected)).flatMap(InstructionSet.init)
+        {
+            return PackedMatrix.wrongInstructionSet(packed, called)
+        }
+        return "\(describe(argument)) should be what packing makes of one matrix, whole and unchanged"
     }
 
     private static func overflow(

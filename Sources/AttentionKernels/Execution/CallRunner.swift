@@ -33,10 +33,17 @@ extension Execution {
         describe: (KernelError.Argument) -> String
     ) throws(KernelError) -> Int {
         var byteCount = 0
-        var diagnosis = ck_diagnosis()
-        let status = measure(cOptions(nil), &byteCount, &diagnosis)
-        try check(status, diagnosis, workspace: nil, describe)
+        try ask({ options, diagnosis in measure(options, &byteCount, &diagnosis) }, describe: describe)
         return byteCount
+    }
+
+    /// Runs one C entry point that takes no workspace.
+    func ask(
+        _ question: (ck_options, inout ck_diagnosis) -> ck_status, describe: (KernelError.Argument) -> String
+    ) throws(KernelError) {
+        var diagnosis = ck_diagnosis()
+        let status = question(cOptions(nil), &diagnosis)
+        try check(status, diagnosis, workspace: nil, describe)
     }
 
     private func check(

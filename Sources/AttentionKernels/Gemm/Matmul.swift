@@ -1,11 +1,12 @@
-/// Multiplies batches of matrices in borrowed memory: `C = alpha * A B + beta * C`. Once `execution` has seen a problem
-/// of this size, or with a `workspace`, a call makes no heap allocation.
+/// Multiplies batches of matrices in borrowed memory: `C = epilogue(alpha * A B + beta * C)`. Once `execution` has seen a
+/// problem of this size, or with a `workspace`, a call makes no heap allocation.
 ///
 /// ```swift
 /// try matmul(
 ///     MatrixInput(a.span, MatrixLayout(rows: m, columns: k)),
 ///     MatrixInput(b.span, MatrixLayout(rows: n, columns: k), transposed: true),
-///     into: MatrixOutput(c.mutableSpan, MatrixLayout(rows: m, columns: n)))
+///     into: MatrixOutput(c.mutableSpan, MatrixLayout(rows: m, columns: n)),
+///     epilogue: EpilogueInput(bias: bias.span, activation: .silu))
 /// ```
 ///
 /// - Parameters:
@@ -14,6 +15,7 @@
 ///   - output: `[batch, m, n]`. Elements between its rows are not written.
 ///   - alpha: the factor of the product, finite; 0 does not read `a` and `b`.
 ///   - beta: the factor of what `output` holds, finite; 0 does not read it.
+///   - epilogue: what becomes of the product before it is stored; nil for nothing.
 ///   - kernel: `naive` for the triple loop; `blocked` and `fused` both name the packed, cache-blocked, parallel one.
 ///   - workspace: scratch memory, aligned to 64 bytes, of at least
 ///     ``matmulWorkspaceByteCount(_:_:kernel:execution:)`` bytes; nil to use the execution's.
@@ -22,12 +24,41 @@
 /// - Complexity: O(*batch · m · n · k*).
 public func matmul(
     _ a: MatrixInput, _ b: MatrixInput, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
-    kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil, execution: Execution = .shared
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
+    execution: Execution = .shared
 ) throws(KernelError) {
     let memory: UnsafeMutableRawBufferPointer? =
         if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
     let problem = try MatrixProblem(
-        a, b, into: output.start, count: output.count, output.layout, alpha: alpha, beta: beta)
+        MatrixPlace(a), MatrixPlace(b), into: MatrixPlace(output), alpha: alpha, beta: beta, epilogue)
+    try problem.run(kernel, in: memory, execution: execution)
+}
+
+/// Multiplies batches of matrices in borrowed memory with one packed factor: `C = epilogue(alpha * A B + beta * C)`. As
+/// ``matmul(_:_:into:alpha:beta:epilogue:kernel:workspace:execution:)`` in all else, the bits of the result too.
+///
+/// - Parameters:
+///   - a: `[batch, m, k]` as read.
+///   - b: `[k, n]`, packed for the instruction set of `execution`; it serves every matrix of the batch.
+///   - output: `[batch, m, n]`. Elements between its rows are not written.
+///   - alpha: the factor of the product, finite; 0 does not read `a` and `b`.
+///   - beta: the factor of what `output` holds, finite; 0 does not read it.
+///   - epilogue: what becomes of the product before it is stored; nil for nothing.
+///   - kernel: which kernel.
+///   - workspace: scratch memory, aligned to 64 bytes; nil to use the execution's.
+///   - execution: threads and instruction set.
+/// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
+/// - Complexity: O(*batch · m · n · k*).
+public func matmul(
+    _ a: MatrixInput, _ b: PackedMatrix, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
+    execution: Execution = .shared
+) throws(KernelError) {
+    let memory: UnsafeMutableRawBufferPointer? =
+        if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
+    let left = MatrixPlace(a)
+    let problem = try MatrixProblem(
+        left, MatrixPlace(b, batch: left.layout.batch), into: MatrixPlace(output), alpha: alpha, beta: beta, epilogue)
     try problem.run(kernel, in: memory, execution: execution)
 }
 
@@ -38,7 +69,39 @@ public func matmul(
 public func matmulWorkspaceByteCount(
     _ a: MatrixInput, _ b: MatrixInput, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    let layout = MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
-    let problem = try MatrixProblem(a, b, into: nil, count: layout.elementCount, layout, alpha: 1, beta: 0)
-    return try problem.workspaceByteCount(kernel, execution: execution)
+    try MatrixProblem(measuring: MatrixPlace(a), MatrixPlace(b)).workspaceByteCount(kernel, execution: execution)
+}
+
+/// The exact number of bytes of scratch memory that multiplying `a` and a packed `b` needs.
+///
+/// - Throws: ``KernelError`` as the multiplication would.
+/// - Complexity: O(1).
+public func matmulWorkspaceByteCount(
+    _ a: MatrixInput, _ b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+) throws(KernelError) -> Int {
+    let left = MatrixPlace(a)
+    return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))
+        .workspaceByteCount(kernel, execution: execution)
+}
+
+/// What multiplying `a` and `b` would do, and why; nothing is computed.
+///
+/// - Throws: ``KernelError`` as the multiplication would.
+/// - Complexity: O(1).
+public func explainMatmul(
+    _ a: MatrixInput, _ b: MatrixInput, kernel: AttentionKernel = .fused, execution: Execution = .shared
+) throws(KernelError) -> MatmulPlan {
+    try MatrixProblem(measuring: MatrixPlace(a), MatrixPlace(b)).plan(kernel, execution: execution)
+}
+
+/// What multiplying `a` and a packed `b` would do, and why; nothing is computed.
+///
+/// - Throws: ``KernelError`` as the multiplication would.
+/// - Complexity: O(1).
+public func explainMatmul(
+    _ a: MatrixInput, _ b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+) throws(KernelError) -> MatmulPlan {
+    let left = MatrixPlace(a)
+    return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))
+        .plan(kernel, execution: execution)
 }

@@ -24,13 +24,6 @@ public struct MatrixInput: ~Escapable {
         self.layout = layout
         isTransposed = transposed
     }
-
-    /// The layout as read.
-    var read: MatrixLayout { isTransposed ? layout.transposed : layout }
-    /// The number of rows as read.
-    var rows: Int { isTransposed ? layout.columns : layout.rows }
-    /// The number of columns as read.
-    var columns: Int { isTransposed ? layout.rows : layout.columns }
 }
 
 /// Mutably borrowed matrices to write: a span and where its elements lie.

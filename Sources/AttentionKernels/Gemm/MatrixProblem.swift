@@ -1,23 +1,21 @@
 import CKernels
 
-/// `C = alpha * A B + beta * C` over borrowed memory, as C takes it.
+/// `C = epilogue(alpha * A B + beta * C)` over borrowed memory, as C takes it.
 struct MatrixProblem {
     /// The C problem, on the stack.
-    let cValue: ck_gemm_problem
-    private let aLayout: MatrixLayout
-    private let bLayout: MatrixLayout
-    private let cLayout: MatrixLayout
+    private var cValue = ck_gemm_problem()
+    private let a: MatrixPlace
+    private let b: MatrixPlace
+    private let c: MatrixPlace
+    private var residual: MatrixPlace?
 
-    /// The problem of multiplying `a` and `b` into matrices at `start`.
+    /// The problem of multiplying `a` and `b` into `c`.
     ///
     /// - Throws: ``KernelError`` if the shapes disagree.
     init(
-        _ a: MatrixInput, _ b: MatrixInput, into start: UnsafeMutablePointer<Float>?, count: Int,
-        _ layout: MatrixLayout, alpha: Float, beta: Float
+        _ a: MatrixPlace, _ b: MatrixPlace, into c: MatrixPlace, alpha: Float, beta: Float, _ epilogue: EpilogueInput?
     ) throws(KernelError) {
-        aLayout = a.layout
-        bLayout = b.layout
-        cLayout = layout
+        (self.a, self.b, self.c) = (a, b, c)
         guard b.rows == a.columns else {
             throw KernelError(
                 .shapeMismatch, .b,
@@ -29,23 +27,50 @@ struct MatrixProblem {
                 "its batch is \(b.layout.batch) in \(b.shapeText), but that of a is \(a.layout.batch) in \(a.shapeText)"
             )
         }
-        guard layout.batch == a.layout.batch, layout.rows == a.rows, layout.columns == b.columns else {
+        try requireOutputShape(.c, c)
+        cValue.batch = Int64(a.layout.batch)
+        cValue.m = Int64(a.rows)
+        cValue.n = Int64(b.columns)
+        cValue.k = Int64(a.columns)
+        cValue.a = a.cValue
+        if b.packedFor == nil {
+            cValue.b = b.cValue
+        } else {
+            cValue.packed_b = UnsafeRawPointer(b.start)
+            cValue.packed_b_bytes = b.count
+        }
+        cValue.c = c.cValue
+        cValue.alpha = alpha
+        cValue.beta = beta
+        if let epilogue { try setEpilogue(epilogue) }
+    }
+
+    /// The same with a contiguous output that does not exist yet.
+    init(measuring a: MatrixPlace, _ b: MatrixPlace) throws(KernelError) {
+        let layout = MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
+        let output = MatrixPlace(output: nil, count: layout.elementCount, layout)
+        try self.init(a, b, into: output, alpha: 1, beta: 0, nil)
+    }
+
+    private mutating func setEpilogue(_ epilogue: EpilogueInput) throws(KernelError) {
+        cValue.epilogue.row_scale = epilogue.rowScale
+        cValue.epilogue.column_scale = epilogue.columnScale
+        cValue.epilogue.bias = epilogue.bias
+        cValue.epilogue.activation = epilogue.activation.cValue
+        if let place = epilogue.residual {
+            try requireOutputShape(.residual, place)
+            residual = place
+            cValue.epilogue.residual = place.cValue
+        }
+    }
+
+    private func requireOutputShape(_ argument: KernelError.Argument, _ place: MatrixPlace) throws(KernelError) {
+        guard place.layout.batch == a.layout.batch, place.rows == a.rows, place.columns == b.columns else {
             throw KernelError(
-                .shapeMismatch, .c,
-                "shape \(layout.shapeText) should be [\(a.layout.batch), \(a.rows), \(b.columns)] (batch, rows of a, "
+                .shapeMismatch, argument,
+                "shape \(place.shapeText) should be [\(a.layout.batch), \(a.rows), \(b.columns)] (batch, rows of a, "
                     + "columns of b)")
         }
-        var problem = ck_gemm_problem()
-        problem.batch = Int64(a.layout.batch)
-        problem.m = Int64(a.rows)
-        problem.n = Int64(b.columns)
-        problem.k = Int64(a.columns)
-        problem.a = ck_matrix(UnsafeMutableRawPointer(mutating: a.start), a.count, a.read)
-        problem.b = ck_matrix(UnsafeMutableRawPointer(mutating: b.start), b.count, b.read)
-        problem.c = ck_matrix(UnsafeMutableRawPointer(start), count, layout)
-        problem.alpha = alpha
-        problem.beta = beta
-        cValue = problem
     }
 
     /// Multiplies, with the caller's scratch memory or the execution's.
@@ -70,6 +95,20 @@ struct MatrixProblem {
             describe: { describe($0) })
     }
 
+    /// What the call would do.
+    func plan(_ kernel: AttentionKernel, execution: Execution) throws(KernelError) -> MatmulPlan {
+        var explanation = ck_gemm_explanation()
+        try execution.ask(
+            { options, diagnosis in
+                withUnsafePointer(to: cValue) { problem in
+                    withUnsafePointer(to: options) {
+                        ck_gemm_explain(kernel.cValue, problem, $0, &explanation, &diagnosis)
+                    }
+                }
+            }, describe: { describe($0) })
+        return MatmulPlan(explanation, batch: a.layout.batch)
+    }
+
     private func measure(
         _ kernel: AttentionKernel, _ options: ck_options, _ byteCount: inout Int, _ diagnosis: inout ck_diagnosis
     ) -> ck_status {
@@ -80,34 +119,13 @@ struct MatrixProblem {
 
     private func describe(_ argument: KernelError.Argument) -> String {
         switch argument {
-        case .a: aLayout.fullText
-        case .b: bLayout.fullText
-        case .c: cLayout.fullText
+        case .a: a.fullText
+        case .b: b.fullText
+        case .c: c.fullText
+        case .residual: residual?.fullText ?? "nil"
         case .alpha: "\(cValue.alpha)"
         case .beta: "\(cValue.beta)"
         default: argument.rawValue
         }
-    }
-}
-
-extension MatrixInput {
-    var shapeText: String { layout.shapeText + (isTransposed ? " transposed" : "") }
-}
-
-extension MatrixLayout {
-    var shapeText: String { "[\(batch), \(rows), \(columns)]" }
-
-    var fullText: String {
-        "\(shapeText) with strides [\(batchStride), \(rowStride), \(columnStride)]"
-            + (offset == 0 ? "" : " and offset \(offset)")
-    }
-}
-
-extension ck_matrix {
-    fileprivate init(_ data: UnsafeMutableRawPointer?, _ count: Int, _ layout: MatrixLayout) {
-        self.init(
-            data: data, count: Int64(count), offset: Int64(layout.offset), batch_stride: Int64(layout.batchStride),
-            row_stride: Int64(layout.rowStride), column_stride: Int64(layout.columnStride), dtype: .CK_F32,
-            pointers: nil)
     }
 }
