@@ -24,11 +24,10 @@ ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const op
                           ck_diagnosis *const diagnosis) {
     const ck_packed_header *const h = p->packed_b;
     const size_t bytes = bytes_of(ops, p->k, p->n);
-    if (p->packed_b_bytes != bytes)
-        return report(diagnosis, CK_BAD_PACKED, (int64_t)p->packed_b_bytes, (int64_t)bytes);
     if ((uintptr_t)h % CK_ALIGNMENT != 0)
         return report(diagnosis, CK_BAD_PACKED, (int64_t)((uintptr_t)h % CK_ALIGNMENT), 0);
-    if (memcmp(h->magic, magic, sizeof magic) != 0) return report(diagnosis, CK_BAD_PACKED, 0, 1);
+    if (p->packed_b_bytes < sizeof *h || memcmp(h->magic, magic, sizeof magic) != 0)
+        return report(diagnosis, CK_BAD_PACKED, (int64_t)p->packed_b_bytes, (int64_t)bytes);
     if (h->isa != (int32_t)ops->isa || h->width != ops->gemm_panel) {
         const ck_status status = report(diagnosis, CK_BAD_PACKED, h->isa, ops->isa);
         diagnosis->other = CK_ARG_ISA;
@@ -37,6 +36,8 @@ ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const op
     if (h->k != p->k) return report(diagnosis, CK_BAD_PACKED, h->k, p->k);
     if (h->n != p->n) return report(diagnosis, CK_BAD_PACKED, h->n, p->n);
     if (h->dtype != CK_F32) return report(diagnosis, CK_BAD_PACKED, h->dtype, CK_F32);
+    if (p->packed_b_bytes != bytes)
+        return report(diagnosis, CK_BAD_PACKED, (int64_t)p->packed_b_bytes, (int64_t)bytes);
     return CK_OK;
 }
 

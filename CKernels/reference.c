@@ -126,7 +126,7 @@ static float activated(const ck_activation activation, const float y) {
     switch (activation) {
         case CK_ACTIVATION_NONE: return y;
         case CK_ACTIVATION_RELU: return y < 0 ? 0 : y;
-        case CK_ACTIVATION_GELU: return y * erfcf(y * -0.70710678f) * 0.5f;
+        case CK_ACTIVATION_GELU: return y * (erfcf(y * -0.70710678f) * 0.5f);
         // y (1 + tanh u) / 2 = y / (1 + e^-2u), without the cancellation at large -u.
         case CK_ACTIVATION_GELU_TANH: return y / (1 + expf(-1.5957691f * (y + 0.044715f * y * y * y)));
         case CK_ACTIVATION_SILU: return y / (1 + expf(-y));

@@ -93,7 +93,7 @@ typedef enum CK_ENUM ck_argument {
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
 // 2 row, 3 column), or is -1 when the status is not about one axis. `other` is the second
-// argument of an overlap.
+// argument of an overlap, or CK_ARG_ISA where a packed matrix is for the ISA `actual`, not `expected`.
 typedef struct ck_diagnosis {
     ck_argument argument;
     ck_argument other;

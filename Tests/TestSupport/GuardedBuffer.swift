@@ -57,6 +57,14 @@ public final class GuardedBuffer: @unchecked Sendable {
         set { start[position] = newValue }
     }
 
+    /// Poisoned memory for a layout of matrices, its elements set in the order `[batch, rows, columns]`.
+    public convenience init(_ layout: MatrixLayout, _ elements: [Float], misalignment: Int = 0) {
+        // By positions: the highest index of a layout that runs backwards is not at its last element.
+        let positions = layout.positions
+        self.init(count: (positions.max() ?? -1) + 1, misalignment: misalignment)
+        for (position, element) in zip(positions, elements) { self[position] = element }
+    }
+
     /// The elements of a layout in the order `[batch, heads, length, width]`.
     public func elements(_ layout: AttentionLayout) -> [Float] {
         layout.positions.map { self[$0] }
@@ -64,9 +72,15 @@ public final class GuardedBuffer: @unchecked Sendable {
 
     /// Whether all memory outside the given layouts still holds the poison.
     public func isIntact(_ layouts: AttentionLayout...) -> Bool {
-        let written = Set(layouts.flatMap(\.positions))
+        isIntact(outside: layouts.flatMap(\.positions))
+    }
+
+    /// Whether all memory outside the given positions still holds the poison.
+    public func isIntact(outside positions: [Int]) -> Bool {
+        var isWritten = [Bool](repeating: false, count: count)
+        for position in positions { isWritten[position] = true }
         return (-lead..<count + Self.margin).allSatisfy {
-            written.contains($0) || start[$0].bitPattern == Self.poisonBits
+            start[$0].bitPattern == Self.poisonBits || (isWritten.indices.contains($0) && isWritten[$0])
         }
     }
 }
@@ -81,6 +95,22 @@ extension AttentionLayout {
                 for i in 0..<length {
                     let row = offset + b * batchStride + h * headStride + i * rowStride
                     positions.append(contentsOf: row..<row + width)
+                }
+            }
+        }
+        return positions
+    }
+}
+
+extension MatrixLayout {
+    /// The positions of all elements in the order `[batch, rows, columns]`.
+    public var positions: [Int] {
+        var positions: [Int] = []
+        positions.reserveCapacity(batch * rows * columns)
+        for n in 0..<batch {
+            for i in 0..<rows {
+                for j in 0..<columns {
+                    positions.append(offset + n * batchStride + i * rowStride + j * columnStride)
                 }
             }
         }

@@ -63,7 +63,7 @@ extension ck_attention_problem {
 public struct GemmOracle: Sendable {
     /// `[batch, m, n]`.
     public var c: [Double] = []
-    /// `|alpha| |A| |B| + |beta| |C|`, the scale of a componentwise bound; `[batch, m, n]`.
+    /// `|alpha scales| |A| |B| + |beta C| + |bias| + |residual|`, the scale of a componentwise bound; `[batch, m, n]`.
     public var magnitude: [Double] = []
 
     /// Every row of `problem`; `c` is read if beta is not 0 and not written.

@@ -89,9 +89,9 @@ private struct MatrixReach {
             (lowest, count) = (0, 0)
             return
         }
-        let reaches = [(view.shape[0] - 1) * view.strides[0], (view.shape[1] - 1) * view.strides[1]]
-        lowest = reaches.reduce(0) { $0 + min($1, 0) }
-        count = reaches.reduce(1) { $0 + abs($1) }
+        let (down, across) = ((view.shape[0] - 1) * view.strides[0], (view.shape[1] - 1) * view.strides[1])
+        lowest = min(down, 0) + min(across, 0)
+        count = 1 + abs(down) + abs(across)
     }
 
     static func start(_ view: TensorView) -> UnsafeMutableRawPointer? {

@@ -129,4 +129,30 @@ struct AllocationTests {
             }
         }
     }
+
+    @Test func productsOfTensorsAllocateNothing() async {
+        await #expect(processExitsWith: .success) {
+            var random = SeededRandom(seed: 53)
+            let (a, b) = (try random.normalTensor([2, 60, 90]), try random.normalTensor([70, 90]))
+            let epilogue = MatmulEpilogue(
+                rowScale: try random.normalTensor([60]), columnScale: try random.normalTensor([70]),
+                bias: try random.normalTensor([70]), activation: .gelu, residual: try random.normalTensor([60, 70]))
+            var output = try Tensor(shape: [2, 60, 70])
+            for run in Self.runs {
+                let packed = try PackedMatrix(b, transposed: true, execution: run.execution)
+                let fewest = try Self.fewestAllocations {
+                    try matmul(
+                        a, b, into: &output, transposeB: true, beta: 0.5, epilogue: epilogue, kernel: run.kernel,
+                        execution: run.execution)
+                }
+                #expect(fewest == 0, "\(run): \(fewest) allocations")
+                let withPacked = try Self.fewestAllocations {
+                    try matmul(
+                        a, packed, into: &output, beta: 0.5, epilogue: epilogue, kernel: run.kernel,
+                        execution: run.execution)
+                }
+                #expect(withPacked == 0, "\(run), packed: \(withPacked) allocations")
+            }
+        }
+    }
 }

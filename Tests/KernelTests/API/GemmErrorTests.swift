@@ -102,6 +102,9 @@ import Testing
     ]
 
     static let badLayouts: [BadArgument<Fixture>] = [
+        BadArgument(.strideTooSmall, .c, "column stride is 0") { $0.cLayout.columnStride = 0 },
+        BadArgument(.spanTooShort, .a, "-3", "before the first") { $0.aLayout.columnStride = -1 },
+        BadArgument(.sizeOverflow, .b) { $0.bLayout.columnStride = .max },
         BadArgument(.strideTooSmall, .c, "row stride is 4", "at least 5") { $0.cLayout.rowStride = 4 },
         BadArgument(.strideTooSmall, .c, "batch stride is 0") { $0.cLayout.batchStride = 0 },
         BadArgument(.spanTooShort, .a, "23", "24") { $0.aCount = 23 },

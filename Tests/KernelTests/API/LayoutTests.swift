@@ -117,6 +117,11 @@ import Testing
         #expect(AttentionLayout.bhsd(batch: .max, heads: .max, length: 2, width: 2).elementCount == .max)
         #expect(MatrixLayout(rows: 3, columns: 4, rowStride: 10, offset: 2).elementCount == 26)
         #expect(MatrixLayout(batch: 2, rows: 0, columns: 4).elementCount == 0)
+        #expect(MatrixLayout(rows: 3, columns: 4, columnStride: 2).elementCount == 23)
+        let byColumns = MatrixLayout(batch: 2, rows: 3, columns: 4, rowStride: 1, columnStride: 3)
+        #expect(byColumns.batchStride == 12 && byColumns.elementCount == 24)
+        #expect(byColumns.transposed == MatrixLayout(batch: 2, rows: 4, columns: 3))
+        #expect(MatrixLayout(rows: .max, columns: 2, rowStride: .min).elementCount == 2)
         let packed = AttentionLayout.packedQKV(batch: 1, length: 2, heads: 4, kvHeads: 2, width: 8, part: .value)
         #expect(packed.offset == 48 && packed.heads == 2 && packed.rowStride == 64 && packed.elementCount == 128)
     }

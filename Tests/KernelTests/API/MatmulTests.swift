@@ -74,6 +74,30 @@ import Testing
     }
 
     @Test(arguments: kernels)
+    func readsAnyStrides(kernel: AttentionKernel) throws {
+        let whole = try Self.integers([40, 30], seed: 10)
+        let skipping = try whole.strided(shape: [9, 10], strides: [60, 3], offset: 4)
+        let backwards = try whole.strided(shape: [10, 7], strides: [-30, -2], offset: 1199)
+        let row = try whole.strided(shape: [10, 7], strides: [0, 1], offset: 31)
+        let column = try whole.strided(shape: [9, 10], strides: [30, 0], offset: 7)
+        for (a, b) in [(skipping, backwards), (skipping, row), (column, backwards)] {
+            #expect(try matmul(a, b, kernel: kernel) == Self.product(a.contiguous(), b.contiguous()))
+        }
+    }
+
+    /// An output by columns, by a transposed layout.
+    @Test(arguments: kernels)
+    func writesTransposedOutputs(kernel: AttentionKernel) throws {
+        let (a, b) = (try Self.integers([6, 9], seed: 11), try Self.integers([9, 4], seed: 12))
+        var output = try Tensor(shape: [4, 6])
+        try matmul(
+            MatrixInput(a.span, MatrixLayout(rows: 6, columns: 9)),
+            MatrixInput(b.span, MatrixLayout(rows: 9, columns: 4)),
+            into: MatrixOutput(output.mutableSpan, MatrixLayout(rows: 4, columns: 6).transposed), kernel: kernel)
+        #expect(try output.transposed(0, 1).contiguous() == Self.product(a, b))
+    }
+
+    @Test(arguments: kernels)
     func readsPartsOfMatrices(kernel: AttentionKernel) throws {
         let whole = try Self.integers([20, 30], seed: 9)
         let a = try whole.slice(0, 3..<12).slice(1, 5..<16)
