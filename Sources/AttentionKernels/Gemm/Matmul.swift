@@ -50,7 +50,7 @@ public func matmul(
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 /// - Complexity: O(*batch · m · n · k*).
 public func matmul(
-    _ a: MatrixInput, _ b: PackedMatrix, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
+    _ a: MatrixInput, packed b: PackedMatrix, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
     epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
     execution: Execution = .shared
 ) throws(KernelError) {
@@ -77,7 +77,7 @@ public func matmulWorkspaceByteCount(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
-    _ a: MatrixInput, _ b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
     let left = MatrixPlace(a)
     return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))
@@ -99,7 +99,7 @@ public func explainMatmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: MatrixInput, _ b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
     let left = MatrixPlace(a)
     return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))

@@ -15,7 +15,7 @@
 /// - Throws: ``KernelError`` if an argument is wrong.
 /// - Complexity: O(*count · m · n · k*).
 public func matmul(
-    _ a: [some StridedTensor], _ b: [some StridedTensor], transposeA: Bool = false, transposeB: Bool = false,
+    pairs a: [some StridedTensor], _ b: [some StridedTensor], transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> [Tensor] {
@@ -30,11 +30,11 @@ public func matmul(
 
 /// Multiplies pairs of matrices into tensors that are there already, in one parallel call:
 /// `C[i] = epilogue(alpha * A[i] B[i] + beta * C[i])`. As
-/// ``matmul(_:_:transposeA:transposeB:alpha:epilogue:kernel:execution:)-(Array<_>,_,_,_,_,_,_,_)`` in all else.
+/// ``matmul(pairs:_:transposeA:transposeB:alpha:epilogue:kernel:execution:)`` in all else.
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    _ a: [some StridedTensor], _ b: [some StridedTensor], into outputs: inout [Tensor], transposeA: Bool = false,
+    pairs a: [some StridedTensor], _ b: [some StridedTensor], into outputs: inout [Tensor], transposeA: Bool = false,
     transposeB: Bool = false, alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) {

@@ -44,7 +44,7 @@ public func matmul(
 /// - Returns: `[m, n]` or `[batch, m, n]`, the same bits as with `b` unpacked.
 /// - Throws: ``KernelError`` if an argument is wrong.
 public func matmul(
-    _ a: some StridedTensor, _ b: PackedMatrix, transposeA: Bool = false, alpha: Float = 1,
+    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false, alpha: Float = 1,
     epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Tensor {
     let call = try MatrixTensorCall(a.view, transposeA, b, epilogue)
@@ -79,12 +79,12 @@ public func matmul(
 }
 
 /// Multiplies with one packed matrix into a tensor: `C = epilogue(alpha * A B + beta * C)`. Shapes as in
-/// ``matmul(_:_:transposeA:alpha:epilogue:kernel:execution:)``; allocates nothing in the steady state, as
+/// ``matmul(_:packed:transposeA:alpha:epilogue:kernel:execution:)``; allocates nothing in the steady state, as
 /// ``matmul(_:_:into:transposeA:transposeB:alpha:beta:epilogue:kernel:execution:)``.
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    _ a: some StridedTensor, _ b: PackedMatrix, into output: inout Tensor, transposeA: Bool = false,
+    _ a: some StridedTensor, packed b: PackedMatrix, into output: inout Tensor, transposeA: Bool = false,
     alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) {
@@ -108,7 +108,7 @@ public func explainMatmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: some StridedTensor, _ b: PackedMatrix, transposeA: Bool = false, kernel: AttentionKernel = .fused,
+    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false, kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
     try MatrixTensorCall(a.view, transposeA, b, MatmulEpilogue()).plan(kernel, execution)

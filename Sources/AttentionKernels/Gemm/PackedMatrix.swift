@@ -7,7 +7,7 @@ import CKernels
 ///
 /// ```swift
 /// let weight = try PackedMatrix(w, transposed: true)
-/// let y = try matmul(x, weight, epilogue: MatmulEpilogue(bias: b, activation: .gelu))
+/// let y = try matmul(x, packed: weight, epilogue: MatmulEpilogue(bias: b, activation: .gelu))
 /// ```
 ///
 /// The order differs between instruction sets: a packed matrix serves calls on the one it was packed for.

@@ -148,7 +148,7 @@ struct AllocationTests {
                 #expect(fewest == 0, "\(run): \(fewest) allocations")
                 let withPacked = try Self.fewestAllocations {
                     try matmul(
-                        a, packed, into: &output, beta: 0.5, epilogue: epilogue, kernel: run.kernel,
+                        a, packed: packed, into: &output, beta: 0.5, epilogue: epilogue, kernel: run.kernel,
                         execution: run.execution)
                 }
                 #expect(withPacked == 0, "\(run), packed: \(withPacked) allocations")

@@ -39,7 +39,7 @@ import Testing
             let (a, b, epilogue) = (fixture.a, fixture.b, fixture.epilogue)
             #expect(try matmul(a, b, alpha: 2, epilogue: epilogue, kernel: kernel) == fixture.expected)
             let packed = try PackedMatrix(b)
-            #expect(try matmul(a, packed, alpha: 2, epilogue: epilogue, kernel: kernel) == fixture.expected)
+            #expect(try matmul(a, packed: packed, alpha: 2, epilogue: epilogue, kernel: kernel) == fixture.expected)
             var output = try Tensor(shape: [2, 7, 5]) { _ in .nan }
             try matmul(a, b, into: &output, alpha: 2, epilogue: epilogue, kernel: kernel)
             #expect(output == fixture.expected)

@@ -40,10 +40,10 @@ import Testing
         #expect(tiles.path == .tiles && tiles.packsB && !tiles.readsPackedB)
         #expect(tiles.description.contains("200 MFLOP") && tiles.description.contains("packed block by block"))
         #expect(try explainMatmul(tall, wide, kernel: .naive).path == .naive)
-        let packed = try explainMatmul(tall, PackedMatrix(wide))
+        let packed = try explainMatmul(tall, packed: PackedMatrix(wide))
         #expect(packed.readsPackedB && !packed.packsB && packed.description.contains("packed beforehand"))
         let spans = try explainMatmul(
-            MatrixInput(tall.span, MatrixLayout(rows: 500, columns: 400)), PackedMatrix(wide))
+            MatrixInput(tall.span, MatrixLayout(rows: 500, columns: 400)), packed: PackedMatrix(wide))
         #expect(spans == packed)
         let empty = try explainMatmul(Tensor(shape: [0, 4]), Tensor(shape: [4, 3]))
         #expect(empty.path == .none && empty.tasks == 0 && empty.description.contains("empty"))

@@ -20,7 +20,7 @@ import Testing
             var random = SeededRandom(seed: 72)
             let a = try random.normalTensor(shape)
             let expected = try matmul(a, b, alpha: 0.7, kernel: run.kernel, execution: run.execution)
-            let result = try matmul(a, packed, alpha: 0.7, kernel: run.kernel, execution: run.execution)
+            let result = try matmul(a, packed: packed, alpha: 0.7, kernel: run.kernel, execution: run.execution)
             #expect(bits(result) == bits(expected) && result.shape == expected.shape)
         }
     }
@@ -30,11 +30,11 @@ import Testing
         let a = try Self.matrix(9, 33, seed: 73)
         let expected = bits(try matmul(a, b))
         let turned = try b.transposed(0, 1)
-        #expect(bits(try matmul(a, PackedMatrix(turned.contiguous(), transposed: true))) == expected)
-        #expect(bits(try matmul(a, PackedMatrix(turned, transposed: true))) == expected)
-        #expect(bits(try matmul(a.transposed(0, 1), PackedMatrix(b), transposeA: true)) == expected)
+        #expect(bits(try matmul(a, packed: PackedMatrix(turned.contiguous(), transposed: true))) == expected)
+        #expect(bits(try matmul(a, packed: PackedMatrix(turned, transposed: true))) == expected)
+        #expect(bits(try matmul(a.transposed(0, 1), packed: PackedMatrix(b), transposeA: true)) == expected)
         let layout = MatrixLayout(rows: 33, columns: 20)
-        #expect(bits(try matmul(a, PackedMatrix(MatrixInput(b.span, layout)))) == expected)
+        #expect(bits(try matmul(a, packed: PackedMatrix(MatrixInput(b.span, layout)))) == expected)
     }
 
     @Test func itsBytesMakeItAgain() throws {
@@ -46,7 +46,7 @@ import Testing
             let moved = [UInt8](repeating: 0, count: shift) + saved
             let again = try PackedMatrix(bytes: moved.span.bytes.extracting(droppingFirst: shift))
             #expect(again.rows == 40 && again.columns == 50 && again.instructionSet == packed.instructionSet)
-            #expect(bits(try matmul(a, again)) == bits(try matmul(a, b)))
+            #expect(bits(try matmul(a, packed: again)) == bits(try matmul(a, b)))
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
         let words = ["packed for \(sets[0].name)", "for \(sets[sets.count - 1].name)"]
         for kernel in AttentionKernel.allCases {
             expectError(.packedMismatch, .b, words[0], words[1]) {
-                _ = try matmul(Self.matrix(2, 8), packed, kernel: kernel, execution: other)
+                _ = try matmul(Self.matrix(2, 8), packed: packed, kernel: kernel, execution: other)
             }
         }
         expectError(.packedMismatch, .b, words[0], words[1]) {
@@ -95,9 +95,9 @@ import Testing
 
     @Test func refusesWhatDoesNotFit() throws {
         let packed = try PackedMatrix(Self.matrix(8, 5))
-        expectError(.shapeMismatch, .b, "8 rows", "7 columns") { _ = try matmul(Self.matrix(2, 7), packed) }
+        expectError(.shapeMismatch, .b, "8 rows", "7 columns") { _ = try matmul(Self.matrix(2, 7), packed: packed) }
         var output = try Tensor(shape: [2, 6])
-        expectError(.shapeMismatch, .c, "[1, 2, 5]") { try matmul(Self.matrix(2, 8), packed, into: &output) }
+        expectError(.shapeMismatch, .c, "[1, 2, 5]") { try matmul(Self.matrix(2, 8), packed: packed, into: &output) }
         expectError(.wrongRank, .b, "rank 1") { _ = try PackedMatrix(Tensor(shape: [4])) }
         expectError(.shapeMismatch, .b, "batch is 2") { _ = try PackedMatrix(Tensor(shape: [2, 4, 4])) }
         let short = [Float](repeating: 0, count: 5)
@@ -110,9 +110,11 @@ import Testing
     }
 
     @Test func emptyMatricesArePackedToo() throws {
-        #expect(try matmul(Tensor(shape: [3, 4]), PackedMatrix(Tensor(shape: [4, 0]))).shape == [3, 0])
+        #expect(try matmul(Tensor(shape: [3, 4]), packed: PackedMatrix(Tensor(shape: [4, 0]))).shape == [3, 0])
         #expect(
-            try matmul(Tensor(shape: [3, 0]), PackedMatrix(Tensor(shape: [0, 2]))).elements == [0, 0, 0, 0, 0, 0])
+            try matmul(Tensor(shape: [3, 0]), packed: PackedMatrix(Tensor(shape: [0, 2]))).elements == [
+                0, 0, 0, 0, 0, 0,
+            ])
     }
 
     /// Many tasks read one packed matrix.
@@ -122,7 +124,7 @@ import Testing
         let expected = bits(try matmul(a, b, epilogue: MatmulEpilogue(activation: .gelu)))
         try await withThrowingTaskGroup(of: [UInt32].self) { group in
             for _ in 0..<32 {
-                group.addTask { bits(try matmul(a, packed, epilogue: MatmulEpilogue(activation: .gelu))) }
+                group.addTask { bits(try matmul(a, packed: packed, epilogue: MatmulEpilogue(activation: .gelu))) }
             }
             for try await result in group { #expect(result == expected) }
         }
