@@ -13,6 +13,10 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+static inline int64_t ck_round_down(const int64_t value, const int64_t multiple) {
+    return value / multiple * multiple;
+}
+
 typedef struct {
     int32_t threads;
     int64_t mc, nc;  // rows of A and columns of B packed at a time

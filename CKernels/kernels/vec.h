@@ -46,6 +46,19 @@ CK_INLINE void vf_accumulate(vf *const acc, const vf x, const vf y) {
 #endif
 }
 
+// The same where `mask` is set; elsewhere acc stays, whatever x * y may be.
+#ifdef CK_FMA_INSTRUCTION_MASKED
+CK_INLINE void vf_accumulate_where(const vmask mask, vf *const acc, const vf x, const vf y) {
+    __asm__ volatile(CK_FMA_INSTRUCTION_MASKED : "+v"(*acc) : "v"(x), "v"(y), "Yk"(mask));
+}
+#else
+typedef vi vmask;
+CK_INLINE vmask vf_sign_clear(const vf x) { return vi_bits(x) >= vi_set1(0); }
+CK_INLINE void vf_accumulate_where(const vmask mask, vf *const acc, const vf x, const vf y) {
+    *acc = mask ? vf_fma(x, y, *acc) : *acc;
+}
+#endif
+
 CK_INLINE vf vf_max(const vf a, const vf b) { return a > b ? a : b; }
 CK_INLINE vf vf_min(const vf a, const vf b) { return a < b ? a : b; }
 CK_INLINE vf vf_select(const vi condition, const vf a, const vf b) { return condition ? a : b; }
