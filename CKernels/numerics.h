@@ -41,19 +41,23 @@ static inline int64_t ck_score_chain(const int64_t d) { return d <= 64 ? 16 : (d
 // ln(l) + m for l > 0, -inf for l == 0. Only + * / on doubles, so the same bits everywhere, whatever the
 // libm: l = 2^e f with f in [sqrt(1/2), sqrt(2)), ln f = 2 atanh(s), s = (f - 1) / (f + 1), |s| < 0.172,
 // whose series to s^15 is good to 1e-14.
+// Without a branch or a call, so that a loop over rows becomes vector code: frexp is done on the bits,
+// which a float as a double allows, never being subnormal.
 static inline float ck_lse(const double m, const float l) {
-    if (l == 0.0f) return -INFINITY;
-    if (!(l < INFINITY)) return (float)(l + m);
-    int exponent;
-    double f = frexp((double)l, &exponent);
-    if (f < 0.70710678118654752) {
-        f *= 2;
-        exponent -= 1;
-    }
+    const double wide = l;
+    uint64_t bits;
+    memcpy(&bits, &wide, sizeof bits);
+    const uint64_t half = (bits & 0x000FFFFFFFFFFFFF) | 0x3FE0000000000000;
+    double f;
+    memcpy(&f, &half, sizeof f);
+    const int32_t low = f < 0.70710678118654752, exponent = (int32_t)(bits >> 52) - 1022 - low;
+    f = low ? f * 2 : f;
     const double s = (f - 1) / (f + 1), s2 = s * s;
     double series = 0;
+#pragma clang loop unroll(full)
     for (int n = 15; n >= 1; n -= 2) series = series * s2 + 1.0 / n;
-    return (float)(m + exponent * CK_LN2 + 2 * s * series);
+    const float sum = (float)(m + exponent * CK_LN2 + 2 * s * series);
+    return l == 0.0f ? -INFINITY : l < INFINITY ? sum : (float)(l + m);
 }
 
 #endif

@@ -21,9 +21,17 @@ static int64_t balanced(const int64_t length, const int64_t largest, const int64
     return ck_max(unit, ck_round_up(ck_ceil_div(length, parts), unit));
 }
 
-// Br: each K and V row fetched from L2 or beyond is used for 512 query rows, which costs less than
-// 1 % of the time of the FMAs it feeds; their Q^T and O^T (0.25 to 0.5 MB at d = 64 to 128) fit L2.
+// Br: each K and V row fetched from L3 or beyond is used for up to 512 query rows, which costs less than
+// 1 % of the time of the FMAs it feeds. Their Q^T, O^T and the O^T of the chunks before fill 3/8 of L2 at
+// most, beside the block of K and V under way and the next one on its way in: 512 rows instead of 256 at
+// d = 128 (768 KB of 1 MB) cost 1.5 % of peak.
 #define TASK_ROWS 512
+static int64_t largest_task_rows(const ck_attention_problem *const p, const int64_t panel) {
+    const int64_t row_bytes = (p->head_dim + 2 * p->value_dim) * (int64_t)sizeof(float);
+    const int64_t fitting = ck_machine_info()->l2_bytes / 8 * 3 / ck_max(row_bytes, 1);
+    return ck_max(panel, ck_round_down(ck_min(TASK_ROWS, fitting), panel));
+}
+
 ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_problem *const p,
                                 const int32_t threads) {
     ck_attention_plan plan = {0};
@@ -38,7 +46,7 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
     const int64_t wanted = plan.threads == 1 ? 1 : 4 * (int64_t)plan.threads;
     const int64_t blocks_wanted = ck_ceil_div(wanted, ck_max(kv_tasks, 1));
-    int64_t rows = ck_max(panel, TASK_ROWS / panel * panel);
+    int64_t rows = largest_task_rows(p, panel);
     rows = ck_min(rows, ck_round_up(ck_ceil_div(ck_max(plan.group_rows, 1), blocks_wanted), panel));
     plan.task_rows = ck_max(panel, rows);
     plan.row_blocks = ck_ceil_div(plan.group_rows, plan.task_rows);

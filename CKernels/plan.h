@@ -13,6 +13,9 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+static inline int64_t ck_round_down(const int64_t value, const int64_t multiple) {
+    return value / multiple * multiple;
+}
 // The sizes and the strides of a product, as far as they decide how it is cut.
 typedef struct {
     int64_t batch, m, n, k;

@@ -46,6 +46,19 @@ CK_INLINE void vf_accumulate(vf *const acc, const vf x, const vf y) {
 #endif
 }
 
+// The same where `mask` is set; elsewhere acc stays, whatever x * y may be.
+#ifdef CK_FMA_INSTRUCTION_MASKED
+CK_INLINE void vf_accumulate_where(const vmask mask, vf *const acc, const vf x, const vf y) {
+    __asm__ volatile(CK_FMA_INSTRUCTION_MASKED : "+v"(*acc) : "v"(x), "v"(y), "Yk"(mask));
+}
+#else
+typedef vi vmask;
+CK_INLINE vmask vf_sign_clear(const vf x) { return vi_bits(x) >= vi_set1(0); }
+CK_INLINE void vf_accumulate_where(const vmask mask, vf *const acc, const vf x, const vf y) {
+    *acc = mask ? vf_fma(x, y, *acc) : *acc;
+}
+#endif
+
 CK_INLINE vf vf_max(const vf a, const vf b) { return a > b ? a : b; }
 CK_INLINE vf vf_min(const vf a, const vf b) { return a < b ? a : b; }
 CK_INLINE vf vf_select(const vi condition, const vf a, const vf b) { return condition ? a : b; }
@@ -72,31 +85,51 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 }
 #endif
 
-// The lower and upper half of a0 b0 a1 b1 ...
+// In each four lanes of a and b: a0 b0 a1 b1 and a2 b2 a3 b3; a0 a1 b0 b1 and a2 a3 b2 b3. Of blocks of four
+// lanes: the even ones of a, then of b; the odd ones.
 #if CK_VL == 16
-#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define CK_ZIP_HI(a, b) \
-    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define CK_SHUFFLE4(a, b, i, j, k, l)                                                                 \
+    __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8, l + 8, \
+                            i + 12, j + 12, k + 12, l + 12)
+#define CK_EVEN_BLOCKS(a, b) \
+    __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define CK_ODD_BLOCKS(a, b) \
+    __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
 #elif CK_VL == 8
-#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define CK_ZIP_HI(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define CK_SHUFFLE4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
+#define CK_EVEN_BLOCKS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define CK_ODD_BLOCKS(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
 #elif CK_VL == 4
-#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define CK_ZIP_HI(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define CK_SHUFFLE4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
 #endif
 
-// In-place transpose of VL vectors. Each round of zips rotates the bits of (row, lane) by one;
-// after log2(VL) rounds rows and lanes have changed places.
+// In-place transpose of VL vectors: first 4 x 4 inside each four lanes, then blocks of four lanes change
+// places. Instructions that stay inside four lanes, or move them whole, need no index and no copy.
 CK_INLINE void vf_transpose(vf r[CK_VL]) {
 #pragma clang loop unroll(full)
-    for (int round = 1; round < CK_VL; round *= 2) {
-        vf t[CK_VL];
+    for (int i = 0; i < CK_VL; i += 4) {
+        const vf a = CK_SHUFFLE4(r[i], r[i + 1], 0, CK_VL, 1, CK_VL + 1);
+        const vf b = CK_SHUFFLE4(r[i], r[i + 1], 2, CK_VL + 2, 3, CK_VL + 3);
+        const vf c = CK_SHUFFLE4(r[i + 2], r[i + 3], 0, CK_VL, 1, CK_VL + 1);
+        const vf d = CK_SHUFFLE4(r[i + 2], r[i + 3], 2, CK_VL + 2, 3, CK_VL + 3);
+        r[i] = CK_SHUFFLE4(a, c, 0, 1, CK_VL, CK_VL + 1);
+        r[i + 1] = CK_SHUFFLE4(a, c, 2, 3, CK_VL + 2, CK_VL + 3);
+        r[i + 2] = CK_SHUFFLE4(b, d, 0, 1, CK_VL, CK_VL + 1);
+        r[i + 3] = CK_SHUFFLE4(b, d, 2, 3, CK_VL + 2, CK_VL + 3);
+    }
+#if CK_VL > 4
+    vf t[CK_VL];
+    // Each round halves the distance of the blocks that a vector still has to gather.
+#pragma clang loop unroll(full)
+    for (int round = 4; round < CK_VL; round *= 2) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < CK_VL / 2; ++i) {
-            t[2 * i] = CK_ZIP_LO(r[i], r[i + CK_VL / 2]);
-            t[2 * i + 1] = CK_ZIP_HI(r[i], r[i + CK_VL / 2]);
+            const int group = i / 4, k = i % 4;
+            t[group * 4 + k] = CK_EVEN_BLOCKS(r[group * 8 + k], r[group * 8 + 4 + k]);
+            t[CK_VL / 2 + group * 4 + k] = CK_ODD_BLOCKS(r[group * 8 + k], r[group * 8 + 4 + k]);
         }
 #pragma clang loop unroll(full)
         for (int i = 0; i < CK_VL; ++i) r[i] = t[i];
     }
+#endif
 }
