@@ -1,6 +1,6 @@
 // The driver of the blocked kernel. One task is a block of query rows of one head: S = Q K^T by the
 // packed GEMM, softmax by rows, O = P V by the packed GEMM. A task's scores, rows x seqlen_k, stay in
-// its worker's workspace.
+// its worker's workspace, and so do f32 copies of the operands that are stored in 16 bits.
 #include "attention.h"
 #include "gemm.h"
 #include "numerics.h"
@@ -10,6 +10,9 @@
 typedef struct {
     float *scores;  // [rows][seqlen_k]
     float *lse;     // [rows]
+    // Null where the operand is f32: [rows][head_dim], [seqlen_k][head_dim], [seqlen_k][value_dim],
+    // [rows][value_dim].
+    float *q, *k, *v, *o;
     ck_gemm_scratch score_gemm, value_gemm;
 } blocked_scratch;
 
@@ -21,6 +24,11 @@ typedef struct {
     blocked_scratch *scratch;  // [threads]
 } blocked_run;
 
+static float *take_widened(ck_arena *const arena, const ck_operand *const x, const int64_t rows,
+                           const int64_t columns) {
+    return x->dtype == CK_F32 ? NULL : ck_arena_take(arena, rows * columns, sizeof(float));
+}
+
 static blocked_run layout(const ck_attention_call *const call, ck_arena *const arena) {
     const ck_attention_problem *const p = call->problem;
     blocked_run run = {.call = call, .rows = ck_plan_blocked_rows(call->ops, p, call->threads)};
@@ -29,7 +37,11 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
     run.scratch = ck_arena_take(arena, run.threads, sizeof *run.scratch);
     for (int32_t worker = 0; worker < run.threads; ++worker) {
         blocked_scratch scratch = {.scores = ck_arena_take(arena, run.rows * p->seqlen_k, sizeof(float)),
-                                   .lse = ck_arena_take(arena, run.rows, sizeof(float))};
+                                   .lse = ck_arena_take(arena, run.rows, sizeof(float)),
+                                   .q = take_widened(arena, &p->q, run.rows, p->head_dim),
+                                   .k = take_widened(arena, &p->k, p->seqlen_k, p->head_dim),
+                                   .v = take_widened(arena, &p->v, p->seqlen_k, p->value_dim),
+                                   .o = take_widened(arena, &p->o, run.rows, p->value_dim)};
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
         scratch.score_gemm = ck_gemm_scratch_take(&scores, call->ops, run.rows, p->seqlen_k, p->head_dim, 1);
@@ -57,6 +69,25 @@ static blocked_task task_of(const blocked_run *const run, const int64_t index) {
     return t;
 }
 
+// Rows of an operand in f32: where they lie, or widened into the scratch.
+typedef struct {
+    const float *rows;
+    int64_t stride;
+} f32_rows;
+
+static f32_rows widened(const blocked_run *const run, const ck_operand *const x, const void *const first,
+                        const int64_t rows, const int64_t columns, float *const scratch) {
+    if (x->dtype == CK_F32) return (f32_rows){first, x->row_stride};
+    const ck_widen_rows widen = {.dtype = x->dtype,
+                                 .source = first,
+                                 .stride = x->row_stride,
+                                 .rows = rows,
+                                 .columns = columns,
+                                 .target = scratch};
+    run->call->ops->widen_rows(&widen);
+    return (f32_rows){scratch, columns};
+}
+
 static void compute_scores(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
@@ -64,14 +95,18 @@ static void compute_scores(const blocked_run *const run, const blocked_task *con
     const float scale = (float)((double)p->scale * CK_LOG2E);
     if (p->head_dim == 0)
         for (int64_t i = 0; i < t->rows * p->seqlen_k; ++i) scratch->scores[i] = 0;
+    const f32_rows q =
+        widened(run, &p->q, ck_row(&p->q, t->batch, t->head, t->row), t->rows, p->head_dim, scratch->q);
+    const f32_rows k =
+        widened(run, &p->k, ck_row(&p->k, t->batch, kv_head, 0), t->keys, p->head_dim, scratch->k);
     const ck_gemm_operation product = {.m = t->rows,
                                        .n = t->keys,
                                        .k = p->head_dim,
-                                       .a = ck_at(&p->q, t->batch, t->head, t->row),
-                                       .b = ck_at(&p->k, t->batch, kv_head, 0),
+                                       .a = q.rows,
+                                       .b = k.rows,
                                        .c = scratch->scores,
-                                       .a_stride = p->q.row_stride,
-                                       .b_stride = p->k.row_stride,
+                                       .a_stride = q.stride,
+                                       .b_stride = k.stride,
                                        .c_stride = p->seqlen_k,
                                        .transpose_b = true,
                                        .alpha = scale};
@@ -96,32 +131,44 @@ static void compute_values(const blocked_run *const run, const blocked_task *con
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const float *const v = ck_at(&p->v, t->batch, kv_head, 0);
+    const f32_rows v =
+        widened(run, &p->v, ck_row(&p->v, t->batch, kv_head, 0), t->keys, p->value_dim, scratch->v);
+    void *const target = ck_row(&p->o, t->batch, t->head, t->row);
+    float *const o = scratch->o ? scratch->o : target;
+    const int64_t o_stride = scratch->o ? p->value_dim : p->o.row_stride;
     // NaN or Inf in a key that some row must not see: the GEMM would multiply it by 0 and let it through.
-    if (t->keys == 0 || (t->masks && has_nonfinite(v, p->v.row_stride, t->keys, p->value_dim))) {
+    if (t->keys == 0 || (t->masks && has_nonfinite(v.rows, v.stride, t->keys, p->value_dim))) {
         const ck_careful_values values = {.rows = t->rows,
                                           .keys = t->keys,
                                           .value_dim = p->value_dim,
                                           .weights = scratch->scores,
                                           .weights_stride = p->seqlen_k,
-                                          .v = v,
-                                          .v_stride = p->v.row_stride,
-                                          .o = ck_at(&p->o, t->batch, t->head, t->row),
-                                          .o_stride = p->o.row_stride};
+                                          .v = v.rows,
+                                          .v_stride = v.stride,
+                                          .o = o,
+                                          .o_stride = o_stride};
         run->call->ops->careful_values(&values);
-        return;
+    } else {
+        const ck_gemm_operation product = {.m = t->rows,
+                                           .n = p->value_dim,
+                                           .k = t->keys,
+                                           .a = scratch->scores,
+                                           .b = v.rows,
+                                           .c = o,
+                                           .a_stride = p->seqlen_k,
+                                           .b_stride = v.stride,
+                                           .c_stride = o_stride,
+                                           .alpha = 1};
+        ck_gemm_run(run->call->ops, &scratch->value_gemm, &product);
     }
-    const ck_gemm_operation product = {.m = t->rows,
-                                       .n = p->value_dim,
-                                       .k = t->keys,
-                                       .a = scratch->scores,
-                                       .b = v,
-                                       .c = ck_at(&p->o, t->batch, t->head, t->row),
-                                       .a_stride = p->seqlen_k,
-                                       .b_stride = p->v.row_stride,
-                                       .c_stride = p->o.row_stride,
-                                       .alpha = 1};
-    ck_gemm_run(run->call->ops, &scratch->value_gemm, &product);
+    if (!scratch->o) return;
+    const ck_narrow_rows narrow = {.dtype = p->o.dtype,
+                                   .source = o,
+                                   .rows = t->rows,
+                                   .columns = p->value_dim,
+                                   .target = target,
+                                   .stride = p->o.row_stride};
+    run->call->ops->narrow_rows(&narrow);
 }
 
 static void store_weights(const ck_attention_problem *const p, const blocked_task *const t,

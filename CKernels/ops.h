@@ -50,6 +50,22 @@ typedef struct {
     int64_t o_stride;
 } ck_careful_values;
 
+// Rows of a float type to dense rows of f32, and back.
+typedef struct {
+    ck_dtype dtype;
+    const void *source;  // the first element, [rows][stride]
+    int64_t stride, rows, columns;
+    float *target;  // [rows][columns]
+} ck_widen_rows;
+
+typedef struct {
+    ck_dtype dtype;
+    const float *source;  // [rows][columns]
+    int64_t rows, columns;
+    void *target;  // the first element, [rows][stride]
+    int64_t stride;
+} ck_narrow_rows;
+
 // The fused kernel's unit of work; attention_fused.c fills it.
 typedef struct {
     const ck_attention_problem *problem;
@@ -68,6 +84,8 @@ typedef struct ck_ops {
     void (*gemm_pack_a)(const ck_pack *pack);
     void (*gemm_pack_b)(const ck_pack *pack);
     void (*gemm_block)(const ck_gemm_block *block);
+    void (*widen_rows)(const ck_widen_rows *rows);
+    void (*narrow_rows)(const ck_narrow_rows *rows);
     void (*softmax_rows)(const ck_softmax_rows *rows);
     void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);

@@ -30,6 +30,7 @@ typedef struct {
     float *block_o;  // the sum of a block of keys that takes several runs [value_dim][PQ]
     float *p;        // P^T of a block     [KEY_BLOCK][PQ]
     float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
+    float *k, *v;    // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if stored in f32
 } ck_fused_scratch;
 
 // Fields of a panel's state: -m in its two parts, threshold and l of this chunk; the part of l from the

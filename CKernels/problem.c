@@ -15,6 +15,8 @@ typedef struct {
     const void *data;
     int64_t count, offset;
     int64_t sizes[4], strides[4];
+    ck_dtype dtype;
+    bool takes_16_bits;  // bf16 and f16 too, not only f32
     size_t element_bytes;
     bool is_output;
     bool is_score;                   // mask or bias: all strides free
@@ -80,6 +82,8 @@ static bool is_injective(const layout *const x, int32_t *const bad_axis, int64_t
 }
 
 static ck_status check_layout(layout *const x, const ck_check check, ck_diagnosis *const diagnosis) {
+    if (x->takes_16_bits ? !ck_is_float(x->dtype) : x->dtype != CK_F32)
+        return report(diagnosis, CK_BAD_DTYPE, x->argument, -1, x->dtype, x->takes_16_bits ? CK_F16 : CK_F32);
     for (int axis = 0; axis < 4; ++axis)
         if (x->sizes[axis] == 0) return CK_OK;
     for (int axis = 0; axis < 4; ++axis)
@@ -142,7 +146,9 @@ static layout operand_layout(const ck_argument argument, const ck_operand *const
                     .offset = x->offset,
                     .sizes = {batch, heads, rows, columns},
                     .strides = {x->batch_stride, x->head_stride, x->row_stride, 1},
-                    .element_bytes = sizeof(float),
+                    .dtype = x->dtype,
+                    .takes_16_bits = argument != CK_ARG_LSE && argument != CK_ARG_WEIGHTS,
+                    .element_bytes = (size_t)ck_element_bytes(x->dtype),
                     .is_output = is_output};
 }
 
@@ -291,6 +297,7 @@ const char *ck_status_text(const ck_status status) {
         case CK_ISA_UNAVAILABLE: return "the instruction set is not available here";
         case CK_SMALL_WORKSPACE: return "the workspace is too small or not aligned";
         case CK_OUT_OF_MEMORY: return "out of memory";
+        case CK_BAD_DTYPE: return "an element type is not supported";
     }
     return "unknown status";
 }

@@ -45,6 +45,7 @@ typedef enum CK_ENUM ck_status {
     CK_ISA_UNAVAILABLE,     // this CPU, or this build, does not have the ISA asked for
     CK_SMALL_WORKSPACE,     // the caller's workspace is too small or not aligned to 64 bytes
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
+    CK_BAD_DTYPE,           // the argument's element type is none that this call takes
 } ck_status;
 
 // The argument a status speaks of.
@@ -71,6 +72,12 @@ typedef struct ck_diagnosis {
 
 // A short lower-case description of a status; a static string.
 const char *ck_status_text(ck_status status);
+
+// ---------------------------------------------------------------------------------------------
+// Element types
+// ---------------------------------------------------------------------------------------------
+
+typedef enum CK_ENUM ck_dtype { CK_F32 = 0, CK_BF16, CK_F16, CK_I8, CK_I32, CK_Q8_0, CK_Q4_0, CK_Q4_1 } ck_dtype;
 
 // ---------------------------------------------------------------------------------------------
 // ISAs and the machine
@@ -132,14 +139,16 @@ typedef enum CK_ENUM ck_kernel {
     CK_FUSED,      // tiled online softmax, scores never materialised
 } ck_kernel;
 
-// A 4-D array of float [batch, head, row, column] inside `count` floats at `data`. Element
+// A 4-D array [batch, head, row, column] inside `count` elements of type `dtype` at `data`. Element
 // (b, h, i, c) is data[offset + b*batch_stride + h*head_stride + i*row_stride + c]. Strides may be
-// zero (inputs: broadcast over batch or head) or negative.
+// zero (inputs: broadcast over batch or head) or negative. Q, K, V and O each take CK_F32, CK_BF16 or
+// CK_F16, in any combination; lse and weights are CK_F32.
 typedef struct ck_operand {
     void *_Nullable data;
     int64_t count;
     int64_t offset;
     int64_t batch_stride, head_stride, row_stride;
+    ck_dtype dtype;
 } ck_operand;
 
 // A 4-D array [batch, head, query, key] with all four strides free: 0 broadcasts without a copy.

@@ -28,6 +28,9 @@ extension KernelError {
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
+            case .CK_BAD_DTYPE:
+                expected == Int64(ck_dtype.CK_F32.rawValue)
+                    ? "its elements should be Float" : "its elements should be Float, BFloat16 or Float16"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
@@ -83,6 +86,7 @@ extension KernelError.Reason {
             case .CK_ISA_UNAVAILABLE: .instructionSetUnavailable
             case .CK_SMALL_WORKSPACE: .workspaceTooSmall
             case .CK_OUT_OF_MEMORY: .outOfMemory
+            case .CK_BAD_DTYPE: .wrongElementType
             }
     }
 }

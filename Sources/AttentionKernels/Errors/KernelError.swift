@@ -34,6 +34,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case strideTooSmall
         /// The last dimension of a view is not contiguous.
         case notContiguous
+        /// The element type is none that the argument takes.
+        case wrongElementType
         /// The layout reaches outside the buffer.
         case spanTooShort
         /// An output overlaps another argument in memory.

@@ -19,7 +19,7 @@
 /// - Returns: `[m, n]`, or `[batch, m, n]` if `a` or `b` has rank 3.
 /// - Throws: ``KernelError`` if an argument is wrong.
 public func matmul(
-    _ a: some StridedTensor, _ b: some StridedTensor, transposeA: Bool = false, transposeB: Bool = false,
+    _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Tensor {
     let call = try MatrixTensorCall(a.view, b.view, transposeA, transposeB)
@@ -42,7 +42,7 @@ public func matmul(
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    _ a: some StridedTensor, _ b: some StridedTensor, into output: inout Tensor, transposeA: Bool = false,
+    _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, into output: inout Tensor, transposeA: Bool = false,
     transposeB: Bool = false, alpha: Float = 1, beta: Float = 0, execution: Execution = .shared
 ) throws(KernelError) {
     let call = try MatrixTensorCall(a.view, b.view, transposeA, transposeB)
