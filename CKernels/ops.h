@@ -74,6 +74,7 @@ typedef struct {
     int64_t first_row, rows;         // rows of the KV head's group: row = query * group + head in group
     int64_t first_chunk, end_chunk;  // KV chunks
     ck_fused_scratch scratch;        // this worker's
+    ck_decode_scratch decode;        // this worker's, if the plan decodes
     float *partial;                  // null: write O and lse; else the state of these rows, see plan.h
 } ck_fused_task;
 
@@ -91,6 +92,9 @@ typedef struct ck_ops {
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.
     void (*attention_combine)(const ck_fused_task *task);
+    // The same for at most `decode_rows` rows a KV head, with the same bits.
+    int32_t decode_rows;
+    void (*attention_decode)(const ck_fused_task *task);
     int64_t (*probe_fma)(int64_t iterations);
 } ck_ops;
 

@@ -51,6 +51,17 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const int64_t m, const int64_
     return plan;
 }
 
+// Decode: a task is all rows of a KV head, and one chunk of keys while that makes at most this many tasks a
+// thread; the memory rate decides, and the last task to finish should be a small share of the whole.
+#define DECODE_TASKS_PER_THREAD 16
+static ck_attention_plan plan_decode(ck_attention_plan plan, const int64_t kv_tasks) {
+    plan.task_rows = ck_max(plan.group_rows, 1);
+    plan.row_blocks = plan.group_rows > 0;
+    plan.split = plan.threads > 1 && plan.chunks > 1 && kv_tasks < DECODE_TASKS_PER_THREAD * plan.threads;
+    plan.tasks = kv_tasks * plan.row_blocks * (plan.split ? plan.chunks : 1);
+    return plan;
+}
+
 // Br: each K and V row fetched from L2 or beyond is used for 512 query rows, which costs less than
 // 1 % of the time of the FMAs it feeds; their Q^T and O^T (0.25 to 0.5 MB at d = 64 to 128) fit L2.
 #define TASK_ROWS 512
@@ -64,6 +75,8 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.group = p->kv_heads > 0 ? p->heads / p->kv_heads : 0;
     plan.group_rows = plan.group * p->seqlen_q;
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
+    plan.decodes = plan.group_rows <= ops->decode_rows;
+    if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
     const int64_t wanted = plan.threads == 1 ? 1 : 4 * (int64_t)plan.threads;
@@ -96,6 +109,17 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     if (has_added) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
     if (p->k.dtype != CK_F32) scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));
     if (p->v.dtype != CK_F32) scratch.v = ck_arena_take(arena, CK_KEY_BLOCK * p->value_dim, sizeof(float));
+    return scratch;
+}
+
+ck_decode_scratch ck_decode_scratch_take(ck_arena *const arena, const ck_attention_plan *const plan,
+                                         const ck_attention_problem *const p) {
+    const int64_t rows = plan->task_rows, tile = rows * CK_DECODE_KEYS_MAX;
+    ck_decode_scratch scratch = {0};
+    scratch.dots = ck_arena_take(arena, tile, sizeof(float));
+    scratch.chains = ck_arena_take(arena, tile, sizeof(float));
+    scratch.block_o = ck_arena_take(arena, rows * ck_round_up(p->value_dim, CK_VECTOR_MAX), sizeof(float));
+    if (!plan->split) scratch.partial = ck_arena_take(arena, 2 * rows * ck_partial_floats(p), sizeof(float));
     return scratch;
 }
 
