@@ -116,6 +116,7 @@ ck_decode_scratch ck_decode_scratch_take(ck_arena *const arena, const ck_attenti
                                          const ck_attention_problem *const p) {
     const int64_t rows = plan->task_rows, tile = rows * CK_DECODE_KEYS_MAX;
     ck_decode_scratch scratch = {0};
+    if (p->q.dtype != CK_F32) scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
     scratch.dots = ck_arena_take(arena, tile, sizeof(float));
     scratch.chains = ck_arena_take(arena, tile, sizeof(float));
     scratch.block_o = ck_arena_take(arena, rows * ck_round_up(p->value_dim, CK_VECTOR_MAX), sizeof(float));

@@ -35,6 +35,7 @@ typedef struct {
 
 // Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.
 typedef struct {
+    float *q;        // Q in f32  [rows][head_dim], null if stored so
     float *dots;     // sums of finished chains, then P  [rows][DK]
     float *chains;   // the chains under way  [rows][DK]
     float *block_o;  // the sum of a block of keys  [rows][value_dim rounded up to a vector]
