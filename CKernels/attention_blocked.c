@@ -1,8 +1,9 @@
 // The driver of the blocked kernel. One task is a block of query rows of one head: S = Q K^T by the
 // packed GEMM, softmax by rows, O = P V by the packed GEMM. A task's scores, rows x seqlen_k, stay in
-// its worker's workspace, and so do f32 copies of the operands that are stored in 16 bits.
+// its worker's workspace, and so do f32 copies of the operands that are stored in 16 bits or pages.
 #include "attention.h"
 #include "gemm.h"
+#include "kv_cache.h"
 #include "numerics.h"
 #include "parallel.h"
 #include "problem.h"
@@ -10,7 +11,7 @@
 typedef struct {
     float *scores;  // [rows][seqlen_k]
     float *lse;     // [rows]
-    // Null where the operand is f32: [rows][head_dim], [seqlen_k][head_dim], [seqlen_k][value_dim],
+    // Null where the operand is read in place: [rows][head_dim], [seqlen_k][head_dim], [seqlen_k][value_dim],
     // [rows][value_dim].
     float *q, *k, *v, *o;
     ck_gemm_scratch score_gemm, value_gemm;
@@ -23,6 +24,12 @@ typedef struct {
     bool values;
     blocked_scratch *scratch;  // [threads]
 } blocked_run;
+
+static float *take_keys(ck_arena *const arena, const ck_attention_problem *const p, const ck_operand *const x,
+                        const int64_t columns) {
+    const bool in_place = x->dtype == CK_F32 && !ck_is_paged(p);
+    return in_place ? NULL : ck_arena_take(arena, p->seqlen_k * columns, sizeof(float));
+}
 
 static float *take_widened(ck_arena *const arena, const ck_operand *const x, const int64_t rows,
                            const int64_t columns) {
@@ -39,8 +46,8 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
         blocked_scratch scratch = {.scores = ck_arena_take(arena, run.rows * p->seqlen_k, sizeof(float)),
                                    .lse = ck_arena_take(arena, run.rows, sizeof(float)),
                                    .q = take_widened(arena, &p->q, run.rows, p->head_dim),
-                                   .k = take_widened(arena, &p->k, p->seqlen_k, p->head_dim),
-                                   .v = take_widened(arena, &p->v, p->seqlen_k, p->value_dim),
+                                   .k = take_keys(arena, p, &p->k, p->head_dim),
+                                   .v = take_keys(arena, p, &p->v, p->value_dim),
                                    .o = take_widened(arena, &p->o, run.rows, p->value_dim)};
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
@@ -75,30 +82,47 @@ typedef struct {
     int64_t stride;
 } f32_rows;
 
-static f32_rows widened(const blocked_run *const run, const ck_operand *const x, const void *const first,
-                        const int64_t rows, const int64_t columns, float *const scratch) {
-    if (x->dtype == CK_F32) return (f32_rows){first, x->row_stride};
-    const ck_widen_rows widen = {.dtype = x->dtype,
+static f32_rows queries_of(const blocked_run *const run, const blocked_task *const t, float *const scratch) {
+    const ck_attention_problem *const p = run->call->problem;
+    const void *const first = ck_row(&p->q, t->batch, t->head, t->row);
+    if (!scratch) return (f32_rows){first, p->q.row_stride};
+    const ck_widen_rows widen = {.dtype = p->q.dtype,
                                  .source = first,
-                                 .stride = x->row_stride,
-                                 .rows = rows,
-                                 .columns = columns,
+                                 .stride = p->q.row_stride,
+                                 .rows = t->rows,
+                                 .columns = p->head_dim,
                                  .target = scratch};
     run->call->ops->widen_rows(&widen);
+    return (f32_rows){scratch, p->head_dim};
+}
+
+// K or V of keys 0 ..< keys.
+static f32_rows keys_of(const blocked_run *const run, const blocked_task *const t, const ck_operand *const x,
+                        const int64_t columns, float *const scratch) {
+    const ck_attention_problem *const p = run->call->problem;
+    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
+    if (!scratch) return (f32_rows){ck_row(x, t->batch, kv_head, 0), x->row_stride};
+    for (int64_t key = 0, stop; key < t->keys; key = stop) {
+        stop = ck_key_run(p, key, t->keys);
+        const ck_widen_rows widen = {.dtype = x->dtype,
+                                     .source = ck_key_row(p, x, t->batch, kv_head, key),
+                                     .stride = x->row_stride,
+                                     .rows = stop - key,
+                                     .columns = columns,
+                                     .target = scratch + key * columns};
+        run->call->ops->widen_rows(&widen);
+    }
     return (f32_rows){scratch, columns};
 }
 
 static void compute_scores(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
     const float scale = (float)((double)p->scale * CK_LOG2E);
     if (p->head_dim == 0)
         for (int64_t i = 0; i < t->rows * p->seqlen_k; ++i) scratch->scores[i] = 0;
-    const f32_rows q =
-        widened(run, &p->q, ck_row(&p->q, t->batch, t->head, t->row), t->rows, p->head_dim, scratch->q);
-    const f32_rows k =
-        widened(run, &p->k, ck_row(&p->k, t->batch, kv_head, 0), t->keys, p->head_dim, scratch->k);
+    const f32_rows q = queries_of(run, t, scratch->q);
+    const f32_rows k = keys_of(run, t, &p->k, p->head_dim, scratch->k);
     const ck_gemm_operation product = {.m = t->rows,
                                        .n = t->keys,
                                        .k = p->head_dim,
@@ -130,9 +154,7 @@ static bool has_nonfinite(const float *const rows, const int64_t stride, const i
 static void compute_values(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const f32_rows v =
-        widened(run, &p->v, ck_row(&p->v, t->batch, kv_head, 0), t->keys, p->value_dim, scratch->v);
+    const f32_rows v = keys_of(run, t, &p->v, p->value_dim, scratch->v);
     void *const target = ck_row(&p->o, t->batch, t->head, t->row);
     float *const o = scratch->o ? scratch->o : target;
     const int64_t o_stride = scratch->o ? p->value_dim : p->o.row_stride;

@@ -3,7 +3,7 @@
 // harness; no kernel calls it.
 #include <math.h>
 
-#include "problem.h"
+#include "kv_cache.h"
 
 // The layouts of inputs are checked as for any call; outputs are not touched and may be absent.
 static ck_status check(const ck_attention_problem *const problem, ck_diagnosis *const diagnosis) {
@@ -50,7 +50,7 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
     for (int64_t j = 0; j < p->seqlen_k; ++j) {
         weights[j] = -INFINITY;
         if (!sees(p, b, h, i, j) || bias_of(p, b, h, i, j) == -INFINITY) continue;
-        const void *const k = ck_row(&p->k, b, kv_head, j);
+        const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
         double dot = 0;
         for (int64_t c = 0; c < p->head_dim; ++c)
             dot += (double)ck_load(p->q.dtype, q, c) * (double)ck_load(p->k.dtype, k, c);
@@ -62,7 +62,7 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
         const bool visible = weights[j] != -INFINITY;
         weights[j] = visible ? exp(weights[j] - largest) : 0;
         sum += weights[j];
-        const void *const v = ck_row(&p->v, b, kv_head, j);
+        const void *const v = visible ? ck_key_row(p, &p->v, b, kv_head, j) : NULL;
         for (int64_t c = 0; visible && o && c < p->value_dim; ++c)
             o[c] += weights[j] * (double)ck_load(p->v.dtype, v, c);
     }

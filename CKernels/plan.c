@@ -2,6 +2,7 @@
 // that is why KC and the KV chunk are constants in numerics.h and not choices of the plan.
 #include "plan.h"
 
+#include "kv_cache.h"
 #include "numerics.h"
 #include "ops.h"
 #include "problem.h"
@@ -107,8 +108,11 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     scratch.block_o = ck_arena_take(arena, panel * p->value_dim, sizeof(float));
     scratch.p = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
     if (has_added) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
-    if (p->k.dtype != CK_F32) scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));
-    if (p->v.dtype != CK_F32) scratch.v = ck_arena_take(arena, CK_KEY_BLOCK * p->value_dim, sizeof(float));
+    const bool gathers = ck_is_paged(p) && p->pages.page_keys % CK_KEY_BLOCK != 0;
+    if (gathers || p->k.dtype != CK_F32)
+        scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));
+    if (gathers || p->v.dtype != CK_F32)
+        scratch.v = ck_arena_take(arena, CK_KEY_BLOCK * p->value_dim, sizeof(float));
     return scratch;
 }
 

@@ -30,7 +30,8 @@ typedef struct {
     float *block_o;  // the sum of a block of keys that takes several runs [value_dim][PQ]
     float *p;        // P^T of a block     [KEY_BLOCK][PQ]
     float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
-    float *k, *v;    // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if stored in f32
+    float *k, *v;  // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if blocks are read
+                   // in place
 } ck_fused_scratch;
 
 // Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "attention.h"
+#include "kv_cache.h"
 #include "parallel.h"
 #include "problem.h"
 
@@ -46,7 +47,7 @@ static void compute_scores(const ck_attention_problem *const p, const int64_t b,
                 *score = -INFINITY;
                 continue;
             }
-            const void *const k = ck_row(&p->k, b, kv_head, j);
+            const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
             float dot = 0;
             for (int64_t c = 0; c < p->head_dim; ++c)
                 dot += ck_load(p->q.dtype, q, c) * ck_load(p->k.dtype, k, c);
@@ -84,7 +85,7 @@ static void compute_values(const ck_attention_problem *const p, const int64_t b,
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             const float weight = weights[i * p->seqlen_k + j];
             if (weight == 0 && signbit(weight)) continue;
-            const void *const v = ck_row(&p->v, b, kv_head, j);
+            const void *const v = ck_key_row(p, &p->v, b, kv_head, j);
             for (int64_t c = 0; c < p->value_dim; ++c) sums[c] += weight * ck_load(p->v.dtype, v, c);
         }
         void *const o = ck_row(&p->o, b, h, i);

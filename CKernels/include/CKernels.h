@@ -46,6 +46,8 @@ typedef enum CK_ENUM ck_status {
     CK_SMALL_WORKSPACE,     // the caller's workspace is too small or not aligned to 64 bytes
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
     CK_BAD_DTYPE,           // the argument's element type is none that this call takes
+    CK_BAD_PAGE,            // a page table names a page outside the pool, or has too few pages
+    CK_SHARED_PAGE,         // rows would be appended to a page that another place of the tables names too
 } ck_status;
 
 // The argument a status speaks of.
@@ -57,6 +59,7 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_MASK, CK_ARG_BIAS, CK_ARG_KV_LENGTHS, CK_ARG_CAUSAL, CK_ARG_QUERY_OFFSET, CK_ARG_SCALE,
     CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE, CK_ARG_A, CK_ARG_B, CK_ARG_C, CK_ARG_ALPHA, CK_ARG_BETA,
     CK_ARG_KERNEL, CK_ARG_THREADS, CK_ARG_ISA, CK_ARG_WORKSPACE,
+    CK_ARG_PAGES, CK_ARG_NEW_K, CK_ARG_NEW_V,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -172,6 +175,28 @@ typedef enum CK_ENUM ck_mask_kind {
     CK_MASK_DROP,  // a nonzero byte: the key is masked
 } ck_mask_kind;
 
+// Where the keys of a paged cache lie. K and V are then pools of pages instead of sequences: their axes are
+// [pool_pages, kv_heads, page_keys, columns], and key j of sequence b is row j % page_keys of page
+// table[b * table_stride + j / page_keys]. Pages of any size, in any order, shared between sequences or not;
+// entries beyond a sequence's last key are not read. All zero: K and V are contiguous.
+typedef struct ck_kv_pages {
+    int64_t page_keys;
+    int64_t pool_pages;
+    const int32_t *_Nullable table;
+    int64_t table_count;   // entries at `table`
+    int64_t table_stride;  // entries from one sequence's row of the table to the next; 0: one for all
+    int64_t table_pages;   // entries of a row
+} ck_kv_pages;
+
+// Rows that the call writes into K and V before it attends: the last `count` keys of each sequence,
+// kv_lengths[b] - count ..< kv_lengths[b] (seqlen_k where no lengths are given). Each is CK_F32, CK_BF16 or
+// CK_F16 and is rounded to the type of the cache. All zero: K and V are read only.
+typedef struct ck_kv_append {
+    int64_t count;
+    ck_operand k;  // [batch, kv_heads, count, head_dim]
+    ck_operand v;  // [batch, kv_heads, count, value_dim]
+} ck_kv_append;
+
 // Key j is visible to query i of (b, h) when all of these hold: j < kv_lengths[b] (if given), the
 // causal rule, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias
 // entries of masked slots, are never read into a result. A row with no visible key gets O = 0 and
@@ -194,6 +219,8 @@ typedef struct ck_attention_problem {
     ck_score_operand bias;  // floats added to scale * QK^T; data null: none
     const int64_t *_Nullable kv_lengths;  // [kv_lengths_count == batch], or null
     int64_t kv_lengths_count;
+    ck_kv_pages pages;
+    ck_kv_append append;
 } ck_attention_problem;
 
 // `diagnosis` may be null; on success it is left alone. On an error nothing has been written.
