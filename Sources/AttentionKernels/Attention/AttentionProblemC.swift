@@ -67,6 +67,7 @@ extension AttentionProblem {
         if let bias {
             problem.bias = try scoreOperand(.bias, UnsafeRawPointer(bias.start), bias.count, bias.layout)
         }
+        if let cache { cache.set(&problem) }
         return problem
     }
 
@@ -132,7 +133,7 @@ extension AttentionInput {
 }
 
 extension ck_operand {
-    fileprivate init(
+    init(
         _ data: UnsafeMutableRawPointer?, _ count: Int, _ dataType: DataType, _ layout: AttentionLayout
     ) {
         self.init(

@@ -20,6 +20,11 @@ struct AttentionTensorCall {
             layout = try AttentionLayout(argument, shape: view.shape, strides: view.strides, offset: view.offset)
         }
 
+        /// The same for rows to be appended to a cache.
+        var newRows: CacheInput.NewRows {
+            CacheInput.NewRows(start: start, count: count, dataType: dataType, layout: layout)
+        }
+
         /// The elements; whoever holds `self` keeps them alive.
         var input: AttentionInput {
             @_lifetime(borrow self)
@@ -114,7 +119,7 @@ struct AttentionTensorCall {
 
 extension OutputPlace {
     /// A tensor this call alone writes to; the caller keeps it alive.
-    fileprivate init<Element>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
+    init<Element>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
         start = UnsafeMutableRawPointer(tensor.storage.start)
         count = tensor.count
         dataType = Element.dataType

@@ -31,6 +31,12 @@ extension KernelError {
             case .CK_BAD_DTYPE:
                 expected == Int64(ck_dtype.CK_F32.rawValue)
                     ? "its elements should be Float" : "its elements should be Float, BFloat16 or Float16"
+            case .CK_BAD_PAGE:
+                diagnosis.dimension < 0
+                    ? "the table has \(actual) pages a sequence; the keys need \(expected)"
+                    : "sequence \(diagnosis.dimension) names page \(actual); it should be in 0 ..< \(expected)"
+            case .CK_SHARED_PAGE:
+                "sequence \(diagnosis.dimension) would write to page \(actual), which the table names elsewhere too"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
@@ -51,7 +57,7 @@ extension KernelError {
         _ argument: Argument, _ diagnosis: ck_diagnosis, _ describe: (Argument) -> String
     ) -> String {
         switch argument {
-        case .query, .key, .value, .output, .lse, .weights, .mask, .bias, .a, .b, .c:
+        case .query, .key, .value, .newKey, .newValue, .output, .lse, .weights, .mask, .bias, .a, .b, .c:
             "\(describe(argument)) has more elements, or reaches further, than memory can hold"
         case .workspace: "the scratch memory of this call is larger than memory can hold"
         default:
@@ -87,6 +93,8 @@ extension KernelError.Reason {
             case .CK_SMALL_WORKSPACE: .workspaceTooSmall
             case .CK_OUT_OF_MEMORY: .outOfMemory
             case .CK_BAD_DTYPE: .wrongElementType
+            case .CK_BAD_PAGE: .invalidPage
+            case .CK_SHARED_PAGE: .sharedPage
             }
     }
 }
@@ -126,6 +134,9 @@ extension KernelError.Argument {
             case .CK_ARG_THREADS: .threads
             case .CK_ARG_ISA: .instructionSet
             case .CK_ARG_WORKSPACE: .workspace
+            case .CK_ARG_PAGES: .pages
+            case .CK_ARG_NEW_K: .newKey
+            case .CK_ARG_NEW_V: .newValue
             }
     }
 }

@@ -52,6 +52,12 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case instructionSetUnavailable
         /// The workspace is too small or not aligned to 64 bytes.
         case workspaceTooSmall
+        /// A page table names a page outside the pool, or has too few.
+        case invalidPage
+        /// Rows would be appended to a page that is in use elsewhere.
+        case sharedPage
+        /// A cache has no room for the rows to be appended.
+        case cacheFull
         /// There is not enough memory.
         case outOfMemory
     }
@@ -66,5 +72,6 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         /// The instruction set, known to users of the tools and of `CK_ISA` as the ISA.
         case instructionSet = "isa"
         case shape, elements, dimension
+        case pages, newKey, newValue, sequences, capacity
     }
 }
