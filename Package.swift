@@ -50,9 +50,10 @@ let package = Package(
             linkerSettings: linkerSettings),
         // Lifetimes: borrowed inputs and outputs are types that cannot outlive their spans. Users need no flag.
         .target(
-            name: "AttentionKernels", dependencies: ["CKernels"],
+            name: "AttentionKernels", dependencies: ["CKernels", "HalfPrecision"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
-        .target(name: "Safetensors"),
+        .target(name: "HalfPrecision"),
+        .target(name: "Safetensors", dependencies: ["HalfPrecision"]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(
             name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],

@@ -2,6 +2,7 @@
 #include "attention.h"
 
 #include "driver.h"
+#include "kv_cache.h"
 #include "problem.h"
 
 // `fused` writes the weights, if they are wanted, by the blocked kernel's first two passes; both
@@ -68,11 +69,15 @@ ck_status ck_attention_forward(const ck_kernel kernel, const ck_attention_proble
     ck_status status =
         prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &call, &bytes, told);
     if (status != CK_OK) return status;
-    if (problem->batch == 0 || problem->heads == 0 || problem->seqlen_q == 0) return CK_OK;
+    if (problem->batch == 0 || problem->heads == 0 || problem->seqlen_q == 0) {
+        ck_kv_append_run(problem, call.ops, call.threads);
+        return CK_OK;
+    }
     ck_arena arena;
     void *owned;
     status = ck_workspace_open(&resolved, bytes, &arena, &owned, told);
     if (status != CK_OK) return status;
+    ck_kv_append_run(problem, call.ops, call.threads);
     run(kernel, &call, &arena);
     free(owned);
     return CK_OK;

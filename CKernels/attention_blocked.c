@@ -1,8 +1,9 @@
 // The driver of the blocked kernel. One task is a block of query rows of one head: S = Q K^T by the
 // packed GEMM, softmax by rows, O = P V by the packed GEMM. A task's scores, rows x seqlen_k, stay in
-// its worker's workspace.
+// its worker's workspace, and so do f32 copies of the operands that are stored in 16 bits or pages.
 #include "attention.h"
 #include "gemm.h"
+#include "kv_cache.h"
 #include "numerics.h"
 #include "parallel.h"
 #include "problem.h"
@@ -10,6 +11,9 @@
 typedef struct {
     float *scores;  // [rows][seqlen_k]
     float *lse;     // [rows]
+    // Null where the operand is read in place: [rows][head_dim], [seqlen_k][head_dim], [seqlen_k][value_dim],
+    // [rows][value_dim].
+    float *q, *k, *v, *o;
     ck_gemm_serial score_gemm, value_gemm;
 } blocked_scratch;
 
@@ -21,31 +25,59 @@ typedef struct {
     blocked_scratch *scratch;  // [threads]
 } blocked_run;
 
-// S = scale_log2 Q K^T of some rows and keys, and O = P V; the pointers are still to be set.
+static bool keys_in_place(const ck_attention_problem *const p, const ck_operand *const x) {
+    return x->dtype == CK_F32 && !ck_is_paged(p);
+}
+
+static int64_t scratch_stride(const ck_operand *const x, const int64_t columns) {
+    return x->dtype == CK_F32 ? x->row_stride : columns;
+}
+
+static float *take_keys(ck_arena *const arena, const ck_attention_problem *const p, const ck_operand *const x,
+                        const int64_t columns) {
+    return keys_in_place(p, x) ? NULL : ck_arena_take(arena, p->seqlen_k * columns, sizeof(float));
+}
+
+static float *take_widened(ck_arena *const arena, const ck_operand *const x, const int64_t rows,
+                           const int64_t columns) {
+    return x->dtype == CK_F32 ? NULL : ck_arena_take(arena, rows * columns, sizeof(float));
+}
+
+// Rows of an operand in f32: where they lie, or widened into the scratch.
+typedef struct {
+    const float *rows;
+    int64_t stride;
+} f32_rows;
+
+// S = scale_log2 Q K^T of some rows and keys; C is still to be set.
 static ck_gemm_operation score_product(const ck_attention_problem *const p, const int64_t rows,
-                                       const int64_t keys) {
+                                       const int64_t keys, const f32_rows q, const f32_rows k) {
     return (ck_gemm_operation){.m = rows,
                                .n = keys,
                                .k = p->head_dim,
-                               .a_row_stride = p->q.row_stride,
+                               .a = q.rows,
+                               .b = k.rows,
+                               .a_row_stride = q.stride,
                                .a_k_stride = 1,
                                .b_k_stride = 1,
-                               .b_column_stride = p->k.row_stride,
+                               .b_column_stride = k.stride,
                                .c_row_stride = p->seqlen_k,
                                .c_column_stride = 1,
                                .alpha = (float)((double)p->scale * CK_LOG2E)};
 }
 
+// O = P V of some rows and keys; A and C are still to be set.
 static ck_gemm_operation value_product(const ck_attention_problem *const p, const int64_t rows,
-                                       const int64_t keys) {
+                                       const int64_t keys, const f32_rows v, const int64_t o_stride) {
     return (ck_gemm_operation){.m = rows,
                                .n = p->value_dim,
                                .k = keys,
+                               .b = v.rows,
                                .a_row_stride = p->seqlen_k,
                                .a_k_stride = 1,
-                               .b_k_stride = p->v.row_stride,
+                               .b_k_stride = v.stride,
                                .b_column_stride = 1,
-                               .c_row_stride = p->o.row_stride,
+                               .c_row_stride = o_stride,
                                .c_column_stride = 1,
                                .alpha = 1};
 }
@@ -58,11 +90,19 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
     run.scratch = ck_arena_take(arena, run.threads, sizeof *run.scratch);
     for (int32_t worker = 0; worker < run.threads; ++worker) {
         blocked_scratch scratch = {.scores = ck_arena_take(arena, run.rows * p->seqlen_k, sizeof(float)),
-                                   .lse = ck_arena_take(arena, run.rows, sizeof(float))};
+                                   .lse = ck_arena_take(arena, run.rows, sizeof(float)),
+                                   .q = take_widened(arena, &p->q, run.rows, p->head_dim),
+                                   .k = take_keys(arena, p, &p->k, p->head_dim),
+                                   .v = take_keys(arena, p, &p->v, p->value_dim),
+                                   .o = take_widened(arena, &p->o, run.rows, p->value_dim)};
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
-        const ck_gemm_operation score_sizes = score_product(p, run.rows, p->seqlen_k);
-        const ck_gemm_operation value_sizes = value_product(p, run.rows, p->seqlen_k);
+        const f32_rows q = {.stride = scratch_stride(&p->q, p->head_dim)};
+        const f32_rows k = {.stride = keys_in_place(p, &p->k) ? p->k.row_stride : p->head_dim};
+        const f32_rows v = {.stride = keys_in_place(p, &p->v) ? p->v.row_stride : p->value_dim};
+        const ck_gemm_operation score_sizes = score_product(p, run.rows, p->seqlen_k, q, k);
+        const ck_gemm_operation value_sizes =
+            value_product(p, run.rows, p->seqlen_k, v, scratch_stride(&p->o, p->value_dim));
         scratch.score_gemm = ck_gemm_serial_take(&scores, call->ops, &score_sizes);
         scratch.value_gemm = ck_gemm_serial_take(&values, call->ops, &value_sizes);
         *arena = scores.used > values.used ? scores : values;
@@ -88,13 +128,45 @@ static blocked_task task_of(const blocked_run *const run, const int64_t index) {
     return t;
 }
 
+static f32_rows queries_of(const blocked_run *const run, const blocked_task *const t, float *const scratch) {
+    const ck_attention_problem *const p = run->call->problem;
+    const void *const first = ck_row(&p->q, t->batch, t->head, t->row);
+    if (!scratch) return (f32_rows){first, p->q.row_stride};
+    const ck_widen_rows widen = {.dtype = p->q.dtype,
+                                 .source = first,
+                                 .stride = p->q.row_stride,
+                                 .rows = t->rows,
+                                 .columns = p->head_dim,
+                                 .target = scratch};
+    run->call->ops->widen_rows(&widen);
+    return (f32_rows){scratch, p->head_dim};
+}
+
+// K or V of keys 0 ..< keys.
+static f32_rows keys_of(const blocked_run *const run, const blocked_task *const t, const ck_operand *const x,
+                        const int64_t columns, float *const scratch) {
+    const ck_attention_problem *const p = run->call->problem;
+    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
+    if (!scratch) return (f32_rows){ck_row(x, t->batch, kv_head, 0), x->row_stride};
+    for (int64_t key = 0, stop; key < t->keys; key = stop) {
+        stop = ck_key_run(p, key, t->keys);
+        const ck_widen_rows widen = {.dtype = x->dtype,
+                                     .source = ck_key_row(p, x, t->batch, kv_head, key),
+                                     .stride = x->row_stride,
+                                     .rows = stop - key,
+                                     .columns = columns,
+                                     .target = scratch + key * columns};
+        run->call->ops->widen_rows(&widen);
+    }
+    return (f32_rows){scratch, columns};
+}
+
 static void compute_scores(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    ck_gemm_operation product = score_product(p, t->rows, t->keys);
-    product.a = ck_at(&p->q, t->batch, t->head, t->row);
-    product.b = ck_at(&p->k, t->batch, kv_head, 0);
+    const f32_rows q = queries_of(run, t, scratch->q);
+    const f32_rows k = keys_of(run, t, &p->k, p->head_dim, scratch->k);
+    ck_gemm_operation product = score_product(p, t->rows, t->keys, q, k);
     product.c = scratch->scores;
     ck_gemm_serial_run(run->call->ops, &scratch->score_gemm, &product);
 }
@@ -116,27 +188,36 @@ static bool has_nonfinite(const float *const rows, const int64_t stride, const i
 static void compute_values(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const float *const v = ck_at(&p->v, t->batch, kv_head, 0);
+    const f32_rows v = keys_of(run, t, &p->v, p->value_dim, scratch->v);
+    void *const target = ck_row(&p->o, t->batch, t->head, t->row);
+    float *const o = scratch->o ? scratch->o : target;
+    const int64_t o_stride = scratch->o ? p->value_dim : p->o.row_stride;
     // NaN or Inf in a key that some row must not see: the GEMM would multiply it by 0 and let it through.
-    if (t->keys == 0 || (t->masks && has_nonfinite(v, p->v.row_stride, t->keys, p->value_dim))) {
+    if (t->keys == 0 || (t->masks && has_nonfinite(v.rows, v.stride, t->keys, p->value_dim))) {
         const ck_careful_values values = {.rows = t->rows,
                                           .keys = t->keys,
                                           .value_dim = p->value_dim,
                                           .weights = scratch->scores,
                                           .weights_stride = p->seqlen_k,
-                                          .v = v,
-                                          .v_stride = p->v.row_stride,
-                                          .o = ck_at(&p->o, t->batch, t->head, t->row),
-                                          .o_stride = p->o.row_stride};
+                                          .v = v.rows,
+                                          .v_stride = v.stride,
+                                          .o = o,
+                                          .o_stride = o_stride};
         run->call->ops->careful_values(&values);
-        return;
+    } else {
+        ck_gemm_operation product = value_product(p, t->rows, t->keys, v, o_stride);
+        product.a = scratch->scores;
+        product.c = o;
+        ck_gemm_serial_run(run->call->ops, &scratch->value_gemm, &product);
     }
-    ck_gemm_operation product = value_product(p, t->rows, t->keys);
-    product.a = scratch->scores;
-    product.b = v;
-    product.c = ck_at(&p->o, t->batch, t->head, t->row);
-    ck_gemm_serial_run(run->call->ops, &scratch->value_gemm, &product);
+    if (!scratch->o) return;
+    const ck_narrow_rows narrow = {.dtype = p->o.dtype,
+                                   .source = o,
+                                   .rows = t->rows,
+                                   .columns = p->value_dim,
+                                   .target = target,
+                                   .stride = p->o.row_stride};
+    run->call->ops->narrow_rows(&narrow);
 }
 
 static void store_weights(const ck_attention_problem *const p, const blocked_task *const t,

@@ -7,8 +7,9 @@
 typedef struct {
     const ck_attention_call *call;
     ck_attention_plan plan;
-    ck_fused_scratch *scratch;  // [threads]
-    float *partial;             // [batch][kv_heads][row_blocks][chunks][task_rows][3 + value_dim], or null
+    ck_fused_scratch *scratch;  // [threads]; one of the two, as the plan decides
+    ck_decode_scratch *decode;
+    float *partial;  // [batch][kv_heads][row_blocks][chunks][task_rows][3 + value_dim], or null
 } fused_run;
 
 // An array of scratches on the stack would bound the threads; it lies in the workspace, at its head.
@@ -16,10 +17,18 @@ static fused_run layout(const ck_attention_call *const call, ck_arena *const are
     const ck_attention_problem *const p = call->problem;
     fused_run run = {.call = call, .plan = ck_plan_fused(call->ops, p, call->threads)};
     const ck_attention_plan *const plan = &run.plan;
-    run.scratch = ck_arena_take(arena, plan->threads, sizeof *run.scratch);
-    for (int32_t worker = 0; worker < plan->threads; ++worker) {
-        const ck_fused_scratch scratch = ck_fused_scratch_take(arena, call->ops, plan, p);
-        if (run.scratch) run.scratch[worker] = scratch;
+    if (plan->decodes) {
+        run.decode = ck_arena_take(arena, plan->threads, sizeof *run.decode);
+        for (int32_t worker = 0; worker < plan->threads; ++worker) {
+            const ck_decode_scratch scratch = ck_decode_scratch_take(arena, plan, p);
+            if (run.decode) run.decode[worker] = scratch;
+        }
+    } else {
+        run.scratch = ck_arena_take(arena, plan->threads, sizeof *run.scratch);
+        for (int32_t worker = 0; worker < plan->threads; ++worker) {
+            const ck_fused_scratch scratch = ck_fused_scratch_take(arena, call->ops, plan, p);
+            if (run.scratch) run.scratch[worker] = scratch;
+        }
     }
     if (plan->split)
         run.partial =
@@ -55,8 +64,13 @@ static ck_fused_task task_of(const fused_run *const run, const int64_t index, co
 static void forward(void *const context, const int64_t index, const int32_t worker) {
     const fused_run *const run = context;
     ck_fused_task task = task_of(run, index, run->plan.split ? run->plan.chunks : 1);
-    task.scratch = run->scratch[worker];
-    run->call->ops->attention_task(&task);
+    if (run->plan.decodes) {
+        task.decode = run->decode[worker];
+        run->call->ops->attention_decode(&task);
+    } else {
+        task.scratch = run->scratch[worker];
+        run->call->ops->attention_task(&task);
+    }
 }
 
 static void combine(void *const context, const int64_t index, const int32_t worker) {

@@ -88,6 +88,22 @@ typedef struct {
     int64_t o_stride;
 } ck_careful_values;
 
+// Rows of a float type to dense rows of f32, and back.
+typedef struct {
+    ck_dtype dtype;
+    const void *source;  // the first element, [rows][stride]
+    int64_t stride, rows, columns;
+    float *target;  // [rows][columns]
+} ck_widen_rows;
+
+typedef struct {
+    ck_dtype dtype;
+    const float *source;  // [rows][columns]
+    int64_t rows, columns;
+    void *target;  // the first element, [rows][stride]
+    int64_t stride;
+} ck_narrow_rows;
+
 // The fused kernel's unit of work; attention_fused.c fills it.
 typedef struct {
     const ck_attention_problem *problem;
@@ -96,6 +112,7 @@ typedef struct {
     int64_t first_row, rows;         // rows of the KV head's group: row = query * group + head in group
     int64_t first_chunk, end_chunk;  // KV chunks
     ck_fused_scratch scratch;        // this worker's
+    ck_decode_scratch decode;        // this worker's, if the plan decodes
     float *partial;                  // null: write O and lse; else the state of these rows, see plan.h
 } ck_fused_task;
 
@@ -108,11 +125,16 @@ typedef struct ck_ops {
     void (*gemm_block)(const ck_gemm_block *block);
     void (*gemv_block)(const ck_gemv_block *block);
     void (*gemm_finish)(const ck_gemm_finish_args *args);
+    void (*widen_rows)(const ck_widen_rows *rows);
+    void (*narrow_rows)(const ck_narrow_rows *rows);
     void (*softmax_rows)(const ck_softmax_rows *rows);
     void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.
     void (*attention_combine)(const ck_fused_task *task);
+    // The same for at most `decode_rows` rows a KV head, with the same bits.
+    int32_t decode_rows;
+    void (*attention_decode)(const ck_fused_task *task);
     int64_t (*probe_fma)(int64_t iterations);
 } ck_ops;
 

@@ -5,6 +5,7 @@
 
 #include "gemm_packed.h"
 #include "problem.h"
+#include "kv_cache.h"
 
 // The layouts of inputs are checked as for any call; outputs are not touched and may be absent.
 static ck_status check(const ck_attention_problem *const problem, ck_diagnosis *const diagnosis) {
@@ -46,14 +47,15 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
     const ck_status status = check(p, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
     const int64_t kv_head = h / (p->heads / p->kv_heads);
-    const float *const q = ck_at(&p->q, b, h, i);
+    const void *const q = ck_row(&p->q, b, h, i);
     double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < p->seqlen_k; ++j) {
         weights[j] = -INFINITY;
         if (!sees(p, b, h, i, j) || bias_of(p, b, h, i, j) == -INFINITY) continue;
-        const float *const k = ck_at(&p->k, b, kv_head, j);
+        const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
         double dot = 0;
-        for (int64_t c = 0; c < p->head_dim; ++c) dot += (double)q[c] * (double)k[c];
+        for (int64_t c = 0; c < p->head_dim; ++c)
+            dot += (double)ck_load(p->q.dtype, q, c) * (double)ck_load(p->k.dtype, k, c);
         weights[j] = (double)p->scale * dot + bias_of(p, b, h, i, j);
         if (weights[j] > largest || isnan(weights[j])) largest = weights[j];
     }
@@ -62,8 +64,9 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
         const bool visible = weights[j] != -INFINITY;
         weights[j] = visible ? exp(weights[j] - largest) : 0;
         sum += weights[j];
-        const float *const v = ck_at(&p->v, b, kv_head, j);
-        for (int64_t c = 0; visible && o && c < p->value_dim; ++c) o[c] += weights[j] * (double)v[c];
+        const void *const v = visible ? ck_key_row(p, &p->v, b, kv_head, j) : NULL;
+        for (int64_t c = 0; visible && o && c < p->value_dim; ++c)
+            o[c] += weights[j] * (double)ck_load(p->v.dtype, v, c);
     }
     if (lse) *lse = largest == -INFINITY ? largest : largest + log(sum);
     if (largest == -INFINITY) return CK_OK;

@@ -2,6 +2,7 @@
 // that is why KC and the KV chunk are constants in numerics.h and not choices of the plan.
 #include "plan.h"
 
+#include "kv_cache.h"
 #include "numerics.h"
 #include "ops.h"
 #include "problem.h"
@@ -32,6 +33,17 @@ static int64_t largest_task_rows(const ck_attention_problem *const p, const int6
     return ck_max(panel, ck_round_down(ck_min(TASK_ROWS, fitting), panel));
 }
 
+// Decode: a task is all rows of a KV head, and one chunk of keys while that makes at most this many tasks a
+// thread; the memory rate decides, and the last task to finish should be a small share of the whole.
+#define DECODE_TASKS_PER_THREAD 16
+static ck_attention_plan plan_decode(ck_attention_plan plan, const int64_t kv_tasks) {
+    plan.task_rows = ck_max(plan.group_rows, 1);
+    plan.row_blocks = plan.group_rows > 0;
+    plan.split = plan.threads > 1 && plan.chunks > 1 && kv_tasks < DECODE_TASKS_PER_THREAD * plan.threads;
+    plan.tasks = kv_tasks * plan.row_blocks * (plan.split ? plan.chunks : 1);
+    return plan;
+}
+
 ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_problem *const p,
                                 const int32_t threads) {
     ck_attention_plan plan = {0};
@@ -42,6 +54,8 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.group = p->kv_heads > 0 ? p->heads / p->kv_heads : 0;
     plan.group_rows = plan.group * p->seqlen_q;
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
+    plan.decodes = plan.group_rows <= ops->decode_rows;
+    if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
     const int64_t wanted = plan.threads == 1 ? 1 : 4 * (int64_t)plan.threads;
@@ -72,6 +86,23 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     scratch.block_o = ck_arena_take(arena, panel * p->value_dim, sizeof(float));
     scratch.p = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
     if (has_added) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
+    const bool gathers = ck_is_paged(p) && p->pages.page_keys % CK_KEY_BLOCK != 0;
+    if (gathers || p->k.dtype != CK_F32)
+        scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));
+    if (gathers || p->v.dtype != CK_F32)
+        scratch.v = ck_arena_take(arena, CK_KEY_BLOCK * p->value_dim, sizeof(float));
+    return scratch;
+}
+
+ck_decode_scratch ck_decode_scratch_take(ck_arena *const arena, const ck_attention_plan *const plan,
+                                         const ck_attention_problem *const p) {
+    const int64_t rows = plan->task_rows, tile = rows * CK_DECODE_KEYS_MAX;
+    ck_decode_scratch scratch = {0};
+    if (p->q.dtype != CK_F32) scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
+    scratch.dots = ck_arena_take(arena, tile, sizeof(float));
+    scratch.chains = ck_arena_take(arena, tile, sizeof(float));
+    scratch.block_o = ck_arena_take(arena, rows * ck_round_up(p->value_dim, CK_VECTOR_MAX), sizeof(float));
+    if (!plan->split) scratch.partial = ck_arena_take(arena, 2 * rows * ck_partial_floats(p), sizeof(float));
     return scratch;
 }
 

@@ -77,7 +77,22 @@ typedef struct {
     float *block_o;  // the sum of a block of keys that takes several runs [value_dim][PQ]
     float *p;        // P^T of a block     [KEY_BLOCK][PQ]
     float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
+    float *k, *v;  // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if blocks are read
+                   // in place
 } ck_fused_scratch;
+
+// Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.
+typedef struct {
+    float *q;        // Q in f32  [rows][head_dim], null if stored so
+    float *dots;     // sums of finished chains, then P  [rows][DK]
+    float *chains;   // the chains under way  [rows][DK]
+    float *block_o;  // the sum of a block of keys  [rows][value_dim rounded up to a vector]
+    float *partial;  // states of the chunks before and of this one  [2][rows][3 + value_dim]; null if split
+} ck_decode_scratch;
+
+#define CK_DECODE_KEYS_MAX 64
+#define CK_DECODE_ROWS_MAX 64
+#define CK_VECTOR_MAX 16  // lanes of the widest ISA
 
 // Fields of a panel's state: -m in its two parts, threshold and l of this chunk; the part of l from the
 // block of keys under way; m and l of the chunks before; key limits (int32).
@@ -103,6 +118,7 @@ typedef struct {
     bool split;          // chunks are tasks of their own, their states combined afterwards
     int64_t row_blocks;  // tasks a KV head and chunk
     int64_t tasks;
+    bool decodes;  // few rows: by ops->attention_decode
 } ck_attention_plan;
 
 ck_attention_plan ck_plan_fused(const struct ck_ops *ops, const ck_attention_problem *problem,
@@ -111,6 +127,9 @@ ck_attention_plan ck_plan_fused(const struct ck_ops *ops, const ck_attention_pro
 // Takes one worker's scratch from the arena.
 ck_fused_scratch ck_fused_scratch_take(ck_arena *arena, const struct ck_ops *ops,
                                        const ck_attention_plan *plan, const ck_attention_problem *problem);
+
+ck_decode_scratch ck_decode_scratch_take(ck_arena *arena, const ck_attention_plan *plan,
+                                         const ck_attention_problem *problem);
 
 // A partial state, for each row: m in its two parts, l, then O[value_dim], unnormalised.
 #define CK_PARTIAL_HEAD 3

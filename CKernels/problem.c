@@ -15,6 +15,8 @@ typedef struct {
     const void *data;
     int64_t count, offset;
     int64_t sizes[4], strides[4];
+    ck_dtype dtype;
+    bool takes_16_bits;  // bf16 and f16 too, not only f32
     size_t element_bytes;
     bool is_output;
     bool is_score;                   // mask or bias: all strides free
@@ -80,6 +82,8 @@ static bool is_injective(const layout *const x, int32_t *const bad_axis, int64_t
 }
 
 static ck_status check_layout(layout *const x, const ck_check check, ck_diagnosis *const diagnosis) {
+    if (x->takes_16_bits ? !ck_is_float(x->dtype) : x->dtype != CK_F32)
+        return report(diagnosis, CK_BAD_DTYPE, x->argument, -1, x->dtype, x->takes_16_bits ? CK_F16 : CK_F32);
     for (int axis = 0; axis < 4; ++axis)
         if (x->sizes[axis] == 0) return CK_OK;
     for (int axis = 0; axis < 4; ++axis)
@@ -142,7 +146,9 @@ static layout operand_layout(const ck_argument argument, const ck_operand *const
                     .offset = x->offset,
                     .sizes = {batch, heads, rows, columns},
                     .strides = {x->batch_stride, x->head_stride, x->row_stride, 1},
-                    .element_bytes = sizeof(float),
+                    .dtype = x->dtype,
+                    .takes_16_bits = argument != CK_ARG_LSE && argument != CK_ARG_WEIGHTS,
+                    .element_bytes = (size_t)ck_element_bytes(x->dtype),
                     .is_output = is_output};
 }
 
@@ -160,6 +166,10 @@ static layout score_layout(const ck_argument argument, const ck_score_operand *c
 
 // An optional operand counts as given when it has a pointer or claims elements.
 static bool is_given(const void *const data, const int64_t count) { return data || count != 0; }
+
+static int64_t key_count(const ck_attention_problem *const p, const int64_t batch) {
+    return p->kv_lengths ? p->kv_lengths[batch] : p->seqlen_k;
+}
 
 static ck_status check_key_lengths(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
     if (!p->kv_lengths && p->kv_lengths_count == 0) return CK_OK;
@@ -188,6 +198,79 @@ static ck_status check_attention_values(const ck_kernel kernel, const ck_attenti
     return CK_OK;
 }
 
+// Pages that hold keys of sequence `batch`.
+static int64_t used_pages(const ck_attention_problem *const p, const int64_t batch) {
+    return ck_ceil_div(key_count(p, batch), p->pages.page_keys);
+}
+
+static ck_status check_pages(const ck_attention_problem *const p, const ck_check check,
+                             ck_diagnosis *const diagnosis) {
+    const ck_kv_pages *const x = &p->pages;
+    if (x->page_keys == 0 && x->pool_pages == 0 && x->table_pages == 0 && x->table_count == 0) return CK_OK;
+    const int64_t sizes[] = {x->page_keys, x->pool_pages, x->table_pages, x->table_count};
+    const ck_argument names[] = {CK_ARG_PAGES, CK_ARG_PAGES, CK_ARG_PAGES, CK_ARG_PAGES};
+    const ck_status status = check_sizes(names, sizes, 4, diagnosis);
+    if (status != CK_OK) return status;
+    if (x->page_keys == 0) return report(diagnosis, CK_BAD_VALUE, CK_ARG_PAGES, -1, 0, 1);
+    const int64_t needed = ck_ceil_div(p->seqlen_k, x->page_keys);
+    if (x->table_pages < needed)
+        return report(diagnosis, CK_BAD_PAGE, CK_ARG_PAGES, -1, x->table_pages, needed);
+    const int64_t last_row = ck_max(p->batch - 1, 0);
+    int64_t end;
+    if (x->table_stride < 0) return report(diagnosis, CK_SMALL_STRIDE, CK_ARG_PAGES, 0, x->table_stride, 0);
+    if (__builtin_mul_overflow(last_row, x->table_stride, &end) ||
+        __builtin_add_overflow(end, x->table_pages, &end))
+        return report(diagnosis, CK_SIZE_OVERFLOW, CK_ARG_PAGES, 0, x->table_stride, INT64_MAX);
+    if (p->batch > 0 && end > x->table_count)
+        return report(diagnosis, CK_SHORT_SPAN, CK_ARG_PAGES, -1, x->table_count, end);
+    if (!x->table && (check == CK_CHECK_LAYOUT || end == 0)) return CK_OK;
+    if (!x->table) return report(diagnosis, CK_NULL_POINTER, CK_ARG_PAGES, -1, 0, end);
+    for (int64_t b = 0; b < p->batch; ++b)
+        for (int64_t i = 0; i < used_pages(p, b); ++i) {
+            const int64_t page = x->table[b * x->table_stride + i];
+            if (page < 0 || page >= x->pool_pages)
+                return report(diagnosis, CK_BAD_PAGE, CK_ARG_PAGES, (int32_t)b, page, x->pool_pages);
+        }
+    return CK_OK;
+}
+
+// Whether `page` stands in a table at another place than page `place` of sequence `batch`.
+static bool is_shared(const ck_attention_problem *const p, const int64_t batch, const int64_t place) {
+    const ck_kv_pages *const x = &p->pages;
+    const int32_t page = x->table[batch * x->table_stride + place];
+    for (int64_t b = 0; b < p->batch; ++b)
+        for (int64_t i = 0; i < used_pages(p, b); ++i)
+            if (x->table[b * x->table_stride + i] == page && (b != batch || i != place)) return true;
+    return false;
+}
+
+// Each sequence has room for the rows it is to take in, and no row is written where another one lies.
+static ck_status check_append(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
+    const int64_t count = p->append.count;
+    if (count == 0) return CK_OK;
+    const ck_argument name[] = {CK_ARG_NEW_K};
+    const ck_status status = check_sizes(name, &count, 1, diagnosis);
+    if (status != CK_OK) return status;
+    for (int64_t b = 0; b < p->batch; ++b) {
+        const int64_t keys = key_count(p, b);
+        if (keys < count) return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_NEW_K, (int32_t)b, keys, count);
+        if (p->pages.page_keys == 0 || !p->pages.table) continue;
+        for (int64_t i = (keys - count) / p->pages.page_keys; i < used_pages(p, b); ++i)
+            if (is_shared(p, b, i))
+                return report(diagnosis, CK_SHARED_PAGE, CK_ARG_PAGES, (int32_t)b,
+                              p->pages.table[b * p->pages.table_stride + i], 1);
+    }
+    return CK_OK;
+}
+
+// K or V: sequences, or a pool of pages; written to if rows are appended.
+static layout key_layout(const ck_argument argument, const ck_operand *const x,
+                         const ck_attention_problem *const p, const int64_t columns) {
+    const bool paged = p->pages.page_keys > 0;
+    return operand_layout(argument, x, paged ? p->pages.pool_pages : p->batch, p->kv_heads,
+                          paged ? p->pages.page_keys : p->seqlen_k, columns, p->append.count > 0);
+}
+
 ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_problem *const p,
                                 const ck_check check, ck_diagnosis *const diagnosis) {
     const ck_argument names[] = {CK_ARG_BATCH,    CK_ARG_HEADS,    CK_ARG_KV_HEADS, CK_ARG_SEQLEN_Q,
@@ -203,15 +286,22 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
     if (status == CK_OK) status = check_products(key_sizes, 4, CK_ARG_SEQLEN_K, diagnosis);
     if (status == CK_OK) status = check_products(score_sizes, 2, CK_ARG_SEQLEN_K, diagnosis);
     if (status == CK_OK) status = check_key_lengths(p, diagnosis);
+    if (status == CK_OK) status = check_pages(p, check, diagnosis);
+    if (status == CK_OK) status = check_append(p, diagnosis);
     if (status != CK_OK) return status;
 
-    layout layouts[8];
+    layout layouts[10];
     int count = 0;
     layouts[count++] = operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
-    layouts[count++] =
-        operand_layout(CK_ARG_K, &p->k, p->batch, p->kv_heads, p->seqlen_k, p->head_dim, false);
-    layouts[count++] =
-        operand_layout(CK_ARG_V, &p->v, p->batch, p->kv_heads, p->seqlen_k, p->value_dim, false);
+    layouts[count++] = key_layout(CK_ARG_K, &p->k, p, p->head_dim);
+    layouts[count++] = key_layout(CK_ARG_V, &p->v, p, p->value_dim);
+    if (p->append.count > 0) {
+        const ck_kv_append *const x = &p->append;
+        layouts[count++] =
+            operand_layout(CK_ARG_NEW_K, &x->k, p->batch, p->kv_heads, x->count, p->head_dim, false);
+        layouts[count++] =
+            operand_layout(CK_ARG_NEW_V, &x->v, p->batch, p->kv_heads, x->count, p->value_dim, false);
+    }
     layouts[count++] = operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
     if (is_given(p->lse.data, p->lse.count))
         layouts[count++] = operand_layout(CK_ARG_LSE, &p->lse, p->batch, p->heads, p->seqlen_q, 1, true);
@@ -387,6 +477,8 @@ const char *ck_status_text(const ck_status status) {
         case CK_OUT_OF_MEMORY: return "out of memory";
         case CK_BAD_DTYPE: return "the element type does not fit the operation";
         case CK_BAD_PACKED: return "the packed matrix does not fit the call";
+        case CK_BAD_PAGE: return "a page table does not fit the pool or the keys";
+        case CK_SHARED_PAGE: return "rows would be appended to a page in use elsewhere";
     }
     return "unknown status";
 }

@@ -2,7 +2,7 @@
 #ifndef CK_PROBLEM_H
 #define CK_PROBLEM_H
 
-#include "CKernels.h"
+#include "element.h"
 
 typedef enum { CK_CHECK_LAYOUT, CK_CHECK_LAYOUT_AND_POINTERS } ck_check;
 
@@ -36,6 +36,13 @@ static inline int64_t ck_key_limit(const ck_attention_problem *const p, const in
 static inline int64_t ck_min(const int64_t a, const int64_t b) { return a < b ? a : b; }
 static inline int64_t ck_max(const int64_t a, const int64_t b) { return a > b ? a : b; }
 static inline int64_t ck_ceil_div(const int64_t a, const int64_t b) { return (a + b - 1) / b; }
+
+// The first element of a row of an operand of any float type, and of one that is f32.
+static inline void *ck_row(const ck_operand *const x, const int64_t batch, const int64_t head,
+                           const int64_t row) {
+    const int64_t index = x->offset + batch * x->batch_stride + head * x->head_stride + row * x->row_stride;
+    return (char *)x->data + index * ck_element_bytes(x->dtype);
+}
 
 static inline float *ck_at(const ck_operand *const x, const int64_t batch, const int64_t head,
                            const int64_t row) {

@@ -1,12 +1,14 @@
 // The specification: attention in three plain passes with the scores materialised, and the triple loop
-// of a GEMM. f32, no SIMD, no blocking, libm's expf; parallel over heads or rows only. The other
-// kernels are compared with this, and this with the oracle.
+// of a GEMM. f32, no SIMD, no blocking, libm's expf; parallel over heads or rows only. 16-bit inputs are
+// widened where they are read, and O is rounded once. The other kernels are compared with this, and this
+// with the oracle.
 #include "reference.h"
 
 #include <math.h>
 
 #include "attention.h"
 #include "gemm_packed.h"
+#include "kv_cache.h"
 #include "parallel.h"
 #include "problem.h"
 
@@ -15,6 +17,7 @@
 typedef struct {
     const ck_attention_problem *problem;
     float *scores;  // [threads][seqlen_q][seqlen_k]
+    float *sums;    // [threads][value_dim]
 } naive_run;
 
 // Masked slots hold -0 in the weights: they add nothing, and pass 3 leaves their V alone.
@@ -38,16 +41,17 @@ static void compute_scores(const ck_attention_problem *const p, const int64_t b,
     const int64_t kv_head = h / (p->heads / p->kv_heads);
     const float *const bias = p->bias.data;
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
-        const float *const q = ck_at(&p->q, b, h, i);
+        const void *const q = ck_row(&p->q, b, h, i);
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             float *const score = &scores[i * p->seqlen_k + j];
             if (!is_visible(p, b, h, i, j)) {
                 *score = -INFINITY;
                 continue;
             }
-            const float *const k = ck_at(&p->k, b, kv_head, j);
+            const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
             float dot = 0;
-            for (int64_t c = 0; c < p->head_dim; ++c) dot += q[c] * k[c];
+            for (int64_t c = 0; c < p->head_dim; ++c)
+                dot += ck_load(p->q.dtype, q, c) * ck_load(p->k.dtype, k, c);
             *score = p->scale * dot;
             if (bias) *score += bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride];
         }
@@ -75,17 +79,18 @@ static void compute_softmax(const ck_attention_problem *const p, const int64_t b
 
 // Pass 3: O = P V over the visible keys.
 static void compute_values(const ck_attention_problem *const p, const int64_t b, const int64_t h,
-                           const float *const weights) {
+                           const float *const weights, float *const sums) {
     const int64_t kv_head = h / (p->heads / p->kv_heads);
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
-        float *const o = ck_at(&p->o, b, h, i);
-        for (int64_t c = 0; c < p->value_dim; ++c) o[c] = 0;
+        for (int64_t c = 0; c < p->value_dim; ++c) sums[c] = 0;
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             const float weight = weights[i * p->seqlen_k + j];
             if (weight == 0 && signbit(weight)) continue;
-            const float *const v = ck_at(&p->v, b, kv_head, j);
-            for (int64_t c = 0; c < p->value_dim; ++c) o[c] += weight * v[c];
+            const void *const v = ck_key_row(p, &p->v, b, kv_head, j);
+            for (int64_t c = 0; c < p->value_dim; ++c) sums[c] += weight * ck_load(p->v.dtype, v, c);
         }
+        void *const o = ck_row(&p->o, b, h, i);
+        for (int64_t c = 0; c < p->value_dim; ++c) ck_store(p->o.dtype, o, c, sums[c]);
     }
 }
 
@@ -96,7 +101,7 @@ static void naive_head(void *const context, const int64_t index, const int32_t w
     float *const scores = run->scores + worker * p->seqlen_q * p->seqlen_k;
     compute_scores(p, b, h, scores);
     compute_softmax(p, b, h, scores);
-    compute_values(p, b, h, scores);
+    compute_values(p, b, h, scores, run->sums + worker * p->value_dim);
 }
 
 static int32_t naive_threads(const ck_attention_call *const call) {
@@ -107,7 +112,9 @@ static naive_run layout(const ck_attention_call *const call, ck_arena *const are
     const ck_attention_problem *const p = call->problem;
     int64_t floats;
     if (__builtin_mul_overflow(p->seqlen_q * p->seqlen_k, (int64_t)naive_threads(call), &floats)) floats = -1;
-    return (naive_run){.problem = p, .scores = ck_arena_take(arena, floats, sizeof(float))};
+    return (naive_run){.problem = p,
+                       .scores = ck_arena_take(arena, floats, sizeof(float)),
+                       .sums = ck_arena_take(arena, p->value_dim * naive_threads(call), sizeof(float))};
 }
 
 void ck_attention_naive_measure(const ck_attention_call *const call, ck_arena *const arena) {

@@ -47,6 +47,8 @@ typedef enum CK_ENUM ck_status {
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
     CK_BAD_DTYPE,           // the argument's dtype is not one this operation takes
     CK_BAD_PACKED,          // packed_b was packed for another ISA, size or dtype, or is not a packed matrix
+    CK_BAD_PAGE,            // a page table names a page outside the pool, or has too few pages
+    CK_SHARED_PAGE,         // rows would be appended to a page that another place of the tables names too
 } ck_status;
 
 // The argument a status speaks of.
@@ -89,6 +91,9 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_ACTIVATION,
     CK_ARG_RESIDUAL,
     CK_ARG_PACKED_B,
+    CK_ARG_PAGES,
+    CK_ARG_NEW_K,
+    CK_ARG_NEW_V,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -104,6 +109,12 @@ typedef struct ck_diagnosis {
 
 // A short lower-case description of a status; a static string.
 const char *ck_status_text(ck_status status);
+
+// ---------------------------------------------------------------------------------------------
+// Element types
+// ---------------------------------------------------------------------------------------------
+
+typedef enum CK_ENUM ck_dtype { CK_F32 = 0, CK_BF16, CK_F16, CK_I8, CK_I32, CK_Q8_0, CK_Q4_0, CK_Q4_1 } ck_dtype;
 
 // ---------------------------------------------------------------------------------------------
 // ISAs and the machine
@@ -126,17 +137,6 @@ const char *ck_isa_name(ck_isa isa);
 ck_isa ck_isa_named(const char *name);
 // What `isa` resolves to here; CK_ISA_UNAVAILABLE if it cannot run, or if CK_ISA names none.
 ck_status ck_isa_resolve(ck_isa isa, ck_isa *resolved);
-
-typedef enum CK_ENUM ck_dtype {
-    CK_F32 = 0,
-    CK_BF16,
-    CK_F16,
-    CK_I8,
-    CK_I32,
-    CK_Q8_0,
-    CK_Q4_0,
-    CK_Q4_1
-} ck_dtype;
 
 typedef struct ck_machine {
     char name[64];         // the CPU's own name, or its architecture
@@ -176,14 +176,16 @@ typedef enum CK_ENUM ck_kernel {
     CK_FUSED,      // tiled online softmax, scores never materialised
 } ck_kernel;
 
-// A 4-D array of float [batch, head, row, column] inside `count` floats at `data`. Element
+// A 4-D array [batch, head, row, column] inside `count` elements of type `dtype` at `data`. Element
 // (b, h, i, c) is data[offset + b*batch_stride + h*head_stride + i*row_stride + c]. Strides may be
-// zero (inputs: broadcast over batch or head) or negative.
+// zero (inputs: broadcast over batch or head) or negative. Q, K, V and O each take CK_F32, CK_BF16 or
+// CK_F16, in any combination; lse and weights are CK_F32.
 typedef struct ck_operand {
     void *_Nullable data;
     int64_t count;
     int64_t offset;
     int64_t batch_stride, head_stride, row_stride;
+    ck_dtype dtype;
 } ck_operand;
 
 // A 4-D array [batch, head, query, key] with all four strides free: 0 broadcasts without a copy.
@@ -207,6 +209,28 @@ typedef enum CK_ENUM ck_mask_kind {
     CK_MASK_DROP,  // a nonzero byte: the key is masked
 } ck_mask_kind;
 
+// Where the keys of a paged cache lie. K and V are then pools of pages instead of sequences: their axes are
+// [pool_pages, kv_heads, page_keys, columns], and key j of sequence b is row j % page_keys of page
+// table[b * table_stride + j / page_keys]. Pages of any size, in any order, shared between sequences or not;
+// entries beyond a sequence's last key are not read. All zero: K and V are contiguous.
+typedef struct ck_kv_pages {
+    int64_t page_keys;
+    int64_t pool_pages;
+    const int32_t *_Nullable table;
+    int64_t table_count;   // entries at `table`
+    int64_t table_stride;  // entries from one sequence's row of the table to the next; 0: one for all
+    int64_t table_pages;   // entries of a row
+} ck_kv_pages;
+
+// Rows that the call writes into K and V before it attends: the last `count` keys of each sequence,
+// kv_lengths[b] - count ..< kv_lengths[b] (seqlen_k where no lengths are given). Each is CK_F32, CK_BF16 or
+// CK_F16 and is rounded to the type of the cache. All zero: K and V are read only.
+typedef struct ck_kv_append {
+    int64_t count;
+    ck_operand k;  // [batch, kv_heads, count, head_dim]
+    ck_operand v;  // [batch, kv_heads, count, value_dim]
+} ck_kv_append;
+
 // Key j is visible to query i of (b, h) when all of these hold: j < kv_lengths[b] (if given), the
 // causal rule, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias
 // entries of masked slots, are never read into a result. A row with no visible key gets O = 0 and
@@ -229,6 +253,8 @@ typedef struct ck_attention_problem {
     ck_score_operand bias;                // floats added to scale * QK^T; data null: none
     const int64_t *_Nullable kv_lengths;  // [kv_lengths_count == batch], or null
     int64_t kv_lengths_count;
+    ck_kv_pages pages;
+    ck_kv_append append;
 } ck_attention_problem;
 
 // `diagnosis` may be null; on success it is left alone. On an error nothing has been written.

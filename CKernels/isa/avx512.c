@@ -5,7 +5,7 @@
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), \
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c"))), \
                              apply_to = function)
 #define CK_OPS ck_ops_avx512
 #define CK_ISA_ID CK_ISA_AVX512

@@ -5,8 +5,9 @@
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(                                                               \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma,f16c"))), \
+    apply_to = function)
 #define CK_OPS ck_ops_avx512bf16
 #define CK_ISA_ID CK_ISA_AVX512BF16
 #include "avx512.inc"

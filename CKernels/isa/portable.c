@@ -18,6 +18,9 @@
 #define CK_GEMV_DEPTH 4
 #define CK_PANEL_VECTORS 3
 #define CK_VALUE_ROWS 4
+#define CK_DECODE_VECTORS 2
+#define CK_DECODE_VALUES 8
+#define CK_DECODE_ROWS 4
 #define CK_PIPELINED_EXP 0
 #define CK_PIN(v) ((void)(v))
 #include "../kernels/vec.h"

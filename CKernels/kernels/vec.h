@@ -103,6 +103,57 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 #define CK_SHUFFLE4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
 #endif
 
+// The lower and upper half of a0 b0 a1 b1 ...
+#if CK_VL == 16
+#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define CK_ZIP_HI(a, b) \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif CK_VL == 8
+#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define CK_ZIP_HI(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif CK_VL == 4
+#define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define CK_ZIP_HI(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+// The same within each 128 bits, and for pairs of lanes.
+#if CK_VL == 16
+#define CK_QUAD_LO(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define CK_QUAD_HI(a, b) \
+    __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define CK_PAIR_LO(a, b) \
+    __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define CK_PAIR_HI(a, b) \
+    __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#elif CK_VL == 8
+#define CK_QUAD_LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define CK_QUAD_HI(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define CK_PAIR_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define CK_PAIR_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#elif CK_VL == 4
+#define CK_QUAD_LO(a, b) CK_ZIP_LO(a, b)
+#define CK_QUAD_HI(a, b) CK_ZIP_HI(a, b)
+#define CK_PAIR_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define CK_PAIR_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#endif
+
+#if CK_VL > 4
+typedef float vf_half __attribute__((ext_vector_type(CK_VL / 2)));
+
+// The first VL / 2 floats at `low`, then those at `high`.
+CK_INLINE vf vf_load_halves(const float *const low, const float *const high) {
+    vf_half a, b;
+    __builtin_memcpy(&a, low, sizeof a);
+    __builtin_memcpy(&b, high, sizeof b);
+#if CK_VL == 16
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+}
+#endif
+
 // In-place transpose of VL vectors: first 4 x 4 inside each four lanes, then blocks of four lanes change
 // places. Instructions that stay inside four lanes, or move them whole, need no index and no copy.
 CK_INLINE void vf_transpose(vf r[CK_VL]) {

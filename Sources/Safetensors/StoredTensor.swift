@@ -1,3 +1,5 @@
+import HalfPrecision
+
 /// One tensor of a ``SafetensorsFile``: its description, and its data on demand.
 ///
 /// A stored tensor keeps the file mapped for as long as it lives.
@@ -42,8 +44,8 @@ public struct StoredTensor: Sendable {
         switch type {
         case .float32: return elements(UInt32.self) { Float(bitPattern: $0) }
         case .float64: return elements(UInt64.self) { Float(Double(bitPattern: $0)) }
-        case .float16: return elements(UInt16.self) { Float(halfBits: $0) }
-        case .bfloat16: return elements(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+        case .float16: return elements(UInt16.self) { Float(Float16(bitPattern: $0)) }
+        case .bfloat16: return elements(UInt16.self) { Float(BFloat16(bitPattern: $0)) }
         default: throw wrongType([.float32, .float64, .float16, .bfloat16])
         }
     }

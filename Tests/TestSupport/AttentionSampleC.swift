@@ -61,6 +61,6 @@ extension ck_operand {
         self.init(
             data: UnsafeMutableRawPointer(mutating: buffer.baseAddress), count: Int64(buffer.count), offset: 0,
             batch_stride: Int64(layout.batchStride), head_stride: Int64(layout.headStride),
-            row_stride: Int64(layout.rowStride))
+            row_stride: Int64(layout.rowStride), dtype: .CK_F32)
     }
 }

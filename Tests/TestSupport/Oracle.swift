@@ -52,7 +52,7 @@ extension ck_attention_problem {
             batch: Int(batch), heads: Int(heads), length: Int(seqlen_q), width: Int(value_dim))
         problem.o = ck_operand(
             data: nil, count: Int64(layout.elementCount), offset: 0, batch_stride: Int64(layout.batchStride),
-            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride))
+            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride), dtype: .CK_F32)
         problem.lse = ck_operand()
         problem.weights = ck_operand()
         return problem

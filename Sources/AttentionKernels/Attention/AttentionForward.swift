@@ -15,11 +15,11 @@ extension AttentionKernel {
     ///
     /// - Parameters:
     ///   - problem: the inputs, visible keys and scale.
-    ///   - output: `[batch, heads, queryLength, valueDim]`. Elements between its rows are not written.
+    ///   - output: `[batch, heads, queryLength, valueDim]`, of any ``TensorElement``. Elements between its rows are not written.
     ///   - lse: `[batch, heads, queryLength, 1]`, see ``AttentionLayout/perRow(batch:heads:length:)``; nil if not wanted.
     ///   - weights: `[batch, heads, queryLength, keyLength]`; nil if not wanted.
     ///   - workspace: scratch memory, aligned to 64 bytes, of at least
-    ///     ``workspaceByteCount(for:returning:execution:)`` bytes; nil to use the execution's.
+    ///     ``workspaceByteCount(for:returning:as:execution:)`` bytes; nil to use the execution's.
     ///   - execution: threads and instruction set.
     /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
     /// - Complexity: O(*batch · heads · queryLength · keyLength · (headDim + valueDim)*); `fused` takes memory
@@ -59,19 +59,21 @@ extension AttentionKernel {
     /// - Parameters:
     ///   - problem: the problem; its spans may be of other memory than that of the call, but must fit their layouts.
     ///   - outputs: the outputs wanted besides the attention.
+    ///   - type: the element type of the attention; nil for that of the query.
     ///   - execution: threads and instruction set.
     /// - Throws: ``KernelError`` as the call would.
     /// - Complexity: O(1).
     public func workspaceByteCount(
-        for problem: AttentionProblem, returning outputs: AttentionOutputs = [], execution: Execution = .shared
+        for problem: AttentionProblem, returning outputs: AttentionOutputs = [], as type: DataType? = nil,
+        execution: Execution = .shared
     ) throws(KernelError) -> Int {
-        func place(width: Int) -> OutputPlace {
+        func place(width: Int, _ dataType: DataType = .float32) -> OutputPlace {
             OutputPlace(
                 measuring: .bhsd(
-                    batch: problem.batch, heads: problem.heads, length: problem.queryLength, width: width))
+                    batch: problem.batch, heads: problem.heads, length: problem.queryLength, width: width), dataType)
         }
         let places = OutputPlaces(
-            output: place(width: problem.valueDim),
+            output: place(width: problem.valueDim, type ?? problem.query.dataType),
             lse: outputs.contains(.lse) ? place(width: 1) : nil,
             weights: outputs.contains(.weights) ? place(width: problem.keyLength) : nil)
         var cProblem = try problem.cProblem(places)

@@ -11,14 +11,14 @@ public struct AttentionOptions: Sendable {
     public var mask: AttentionMask?
     /// Numbers added to the scaled scores, broadcastable to `[batch, heads, queryLength, keyLength]`; minus infinity
     /// hides a key.
-    public var bias: (any StridedTensor)?
+    public var bias: (any StridedTensor<Float>)?
     /// How many keys each sequence really has, from 0 to `keyLength`: one for each of the batch.
     public var keyLengths: [Int]?
 
     /// Options; by default every query sees every key.
     public init(
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil
+        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil
     ) {
         self.causality = causality
         self.scale = scale

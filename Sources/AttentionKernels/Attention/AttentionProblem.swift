@@ -13,6 +13,8 @@ public struct AttentionProblem: ~Escapable {
     let bias: BiasInput?
     let keyLengthsStart: UnsafePointer<Int>?
     let keyLengthsCount: Int?
+    /// Set where the keys are those of a cache.
+    var cache: CacheInput?
 
     /// A problem.
     ///
@@ -45,6 +47,7 @@ public struct AttentionProblem: ~Escapable {
             keyLengthsStart = nil
             keyLengthsCount = nil
         }
+        cache = nil
     }
 
     /// The factor of `Q Kᵀ` in force: the one given, else `1 / sqrt(headDim)`.

@@ -4,24 +4,27 @@ import CKernels
 
 /// The place of an output whose borrow the caller holds until the call returns. No start: memory to be measured for.
 struct OutputPlace {
-    let start: UnsafeMutablePointer<Float>?
+    let start: UnsafeMutableRawPointer?
     let count: Int
+    let dataType: DataType
     let layout: AttentionLayout
 
     init(_ output: borrowing AttentionOutput) {
         start = output.start
         count = output.count
+        dataType = output.dataType
         layout = output.layout
     }
 
     /// A contiguous output that does not exist yet.
-    init(measuring layout: AttentionLayout) {
+    init(measuring layout: AttentionLayout, _ dataType: DataType) {
         start = nil
+        self.dataType = dataType
         count = layout.elementCount
         self.layout = layout
     }
 
-    var cOperand: ck_operand { ck_operand(UnsafeMutableRawPointer(start), count, layout) }
+    var cOperand: ck_operand { ck_operand(start, count, dataType, layout) }
 }
 
 /// The outputs of one call.
@@ -64,6 +67,7 @@ extension AttentionProblem {
         if let bias {
             problem.bias = try scoreOperand(.bias, UnsafeRawPointer(bias.start), bias.count, bias.layout)
         }
+        if let cache { cache.set(&problem) }
         return problem
     }
 
@@ -124,14 +128,16 @@ extension AttentionProblem {
 extension AttentionInput {
     /// C's operands are shared by inputs and outputs; it never writes to an input.
     fileprivate var cOperand: ck_operand {
-        ck_operand(UnsafeMutableRawPointer(mutating: start), count, layout)
+        ck_operand(UnsafeMutableRawPointer(mutating: start), count, dataType, layout)
     }
 }
 
 extension ck_operand {
-    fileprivate init(_ data: UnsafeMutableRawPointer?, _ count: Int, _ layout: AttentionLayout) {
+    init(
+        _ data: UnsafeMutableRawPointer?, _ count: Int, _ dataType: DataType, _ layout: AttentionLayout
+    ) {
         self.init(
             data: data, count: Int64(count), offset: Int64(layout.offset), batch_stride: Int64(layout.batchStride),
-            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride))
+            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride), dtype: dataType.cValue)
     }
 }

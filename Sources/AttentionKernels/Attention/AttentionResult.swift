@@ -12,11 +12,14 @@ public struct AttentionOutputs: OptionSet, Sendable, Hashable {
     public static let weights = AttentionOutputs(rawValue: 2)
 }
 
+/// The result of attention with an output of `Float`.
+public typealias AttentionResult = TypedAttentionResult<Float>
+
 /// What ``AttentionKernel/attend(query:key:value:options:returning:execution:)`` returns. Shapes are given for tensors
 /// of rank 4; those of lower rank lack the same leading dimensions.
-public struct AttentionResult: Sendable {
+public struct TypedAttentionResult<Element: TensorElement>: Sendable {
     /// The attention, `[batch, heads, queryLength, valueDim]`.
-    public let output: Tensor
+    public let output: TypedTensor<Element>
     /// The log-sum-exp, `[batch, heads, queryLength]`, if asked for; minus infinity where a query sees no key.
     public let lse: Tensor?
     /// The weights, `[batch, heads, queryLength, keyLength]`, if asked for; zeros where a query sees no key.

@@ -1,20 +1,35 @@
 /// One call on tensors: the views it keeps alive and their layouts.
 struct AttentionTensorCall {
     struct Operand {
-        let view: TensorView
+        private let owner: AnyObject
+        private let start: UnsafeRawPointer
+        private let count: Int
+        private let dataType: DataType
+        let shape: [Int]
         let layout: AttentionLayout
 
-        init(_ argument: KernelError.Argument, _ view: TensorView) throws(KernelError) {
-            self.view = view
+        init<Element>(
+            _ argument: KernelError.Argument, _ view: TypedTensorView<Element>
+        ) throws(KernelError) {
+            let storage = view.tensor.storage
+            owner = storage
+            start = UnsafeRawPointer(storage.start)
+            count = storage.count
+            dataType = Element.dataType
+            shape = view.shape
             layout = try AttentionLayout(argument, shape: view.shape, strides: view.strides, offset: view.offset)
+        }
+
+        /// The same for rows to be appended to a cache.
+        var newRows: CacheInput.NewRows {
+            CacheInput.NewRows(start: start, count: count, dataType: dataType, layout: layout)
         }
 
         /// The elements; whoever holds `self` keeps them alive.
         var input: AttentionInput {
             @_lifetime(borrow self)
             get {
-                let storage = view.tensor.storage
-                let input = AttentionInput(unsafe: UnsafePointer(storage.start), count: storage.count, layout)
+                let input = AttentionInput(unsafe: start, count: count, dataType, layout)
                 return _overrideLifetime(input, borrowing: self)
             }
         }
@@ -26,7 +41,8 @@ struct AttentionTensorCall {
     let options: AttentionOptions
 
     init(
-        _ query: TensorView, _ key: TensorView, _ value: TensorView, _ options: AttentionOptions
+        _ query: TypedTensorView<some TensorElement>, _ key: TypedTensorView<some TensorElement>,
+        _ value: TypedTensorView<some TensorElement>, _ options: AttentionOptions
     ) throws(KernelError) {
         self.query = try Operand(.query, query)
         self.key = try Operand(.key, key)
@@ -40,12 +56,12 @@ struct AttentionTensorCall {
 
     /// The shape of a result of the query's rank: `width` columns for each query, or one number.
     func shape(width: Int?) -> [Int] {
-        query.view.shape.dropLast() + (width.map { [$0] } ?? [])
+        query.shape.dropLast() + (width.map { [$0] } ?? [])
     }
 
     /// Makes the call into `output` and, where there is a tensor, `lse` and `weights`.
-    func run(
-        _ kernel: AttentionKernel, into output: inout Tensor, lse: inout Tensor?, weights: inout Tensor?,
+    func run<Element>(
+        _ kernel: AttentionKernel, into output: inout TypedTensor<Element>, lse: inout Tensor?, weights: inout Tensor?,
         execution: Execution
     ) throws(KernelError) {
         try requireRank(.output, output.rank)
@@ -94,18 +110,19 @@ struct AttentionTensorCall {
     }
 
     private func requireRank(_ argument: KernelError.Argument, _ rank: Int) throws(KernelError) {
-        guard rank == query.view.rank else {
+        guard rank == query.shape.count else {
             throw KernelError(
-                .wrongRank, argument, "it has rank \(rank); it should have the rank of query, \(query.view.rank)")
+                .wrongRank, argument, "it has rank \(rank); it should have the rank of query, \(query.shape.count)")
         }
     }
 }
 
 extension OutputPlace {
     /// A tensor this call alone writes to; the caller keeps it alive.
-    fileprivate init(_ tensor: borrowing Tensor, _ layout: AttentionLayout) {
-        start = tensor.storage.start
+    init<Element>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
+        start = UnsafeMutableRawPointer(tensor.storage.start)
         count = tensor.count
+        dataType = Element.dataType
         self.layout = layout
     }
 }

@@ -9,7 +9,8 @@ extension AttentionKernel {
     ///
     /// The tensors have rank 4, `[batch, heads, length, width]`, or rank 3 without the batch, or rank 2 without batch and
     /// heads; the result has the same rank. Views of data in another order work by their strides, as long as the last
-    /// dimension is contiguous. There may be fewer key-value heads than heads, if they divide them.
+    /// dimension is contiguous. There may be fewer key-value heads than heads, if they divide them. Each may have
+    /// elements of any ``TensorElement``; the result has those of the query.
     ///
     /// - Parameters:
     ///   - query: `[batch, heads, queryLength, headDim]`.
@@ -23,11 +24,11 @@ extension AttentionKernel {
     ///   - execution: threads and instruction set.
     /// - Returns: `[batch, heads, queryLength, valueDim]`; zeros where a query sees no key.
     /// - Throws: ``KernelError`` if an argument is wrong.
-    public func forward(
-        query: some StridedTensor, key: some StridedTensor, value: some StridedTensor,
+    public func forward<Element>(
+        query: some StridedTensor<Element>, key: some StridedTensor, value: some StridedTensor,
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil, execution: Execution = .shared
-    ) throws(KernelError) -> Tensor {
+        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil, execution: Execution = .shared
+    ) throws(KernelError) -> TypedTensor<Element> {
         let options = AttentionOptions(
             causality: causality, scale: scale, mask: mask, bias: bias, keyLengths: keyLengths)
         return try attend(query: query, key: key, value: value, options: options, execution: execution).output
@@ -37,27 +38,29 @@ extension AttentionKernel {
     /// ``forward(query:key:value:causality:scale:mask:bias:keyLengths:execution:)``.
     ///
     /// - Throws: ``KernelError`` if an argument is wrong.
-    public func attend(
-        query: some StridedTensor, key: some StridedTensor, value: some StridedTensor,
+    public func attend<Element>(
+        query: some StridedTensor<Element>, key: some StridedTensor, value: some StridedTensor,
         options: AttentionOptions = AttentionOptions(), returning outputs: AttentionOutputs = [],
         execution: Execution = .shared
-    ) throws(KernelError) -> AttentionResult {
+    ) throws(KernelError) -> TypedAttentionResult<Element> {
         let call = try AttentionTensorCall(query.view, key.view, value.view, options)
-        var output = try Tensor(uninitialized: call.shape(width: call.value.layout.width))
+        var output = try TypedTensor<Element>(uninitialized: call.shape(width: call.value.layout.width))
         var lse = outputs.contains(.lse) ? try Tensor(uninitialized: call.shape(width: nil)) : nil
         var weights =
             outputs.contains(.weights) ? try Tensor(uninitialized: call.shape(width: call.key.layout.length)) : nil
         try call.run(self, into: &output, lse: &lse, weights: &weights, execution: execution)
-        return AttentionResult(output: output, lse: lse, weights: weights)
+        return TypedAttentionResult(output: output, lse: lse, weights: weights)
     }
 
     /// Attention of tensors or views of them into a tensor that is there already; its shape must be that of the result.
-    /// Allocates nothing once `execution` has seen a problem of this size and no other tensor shares the memory of
+    /// Its elements may be of another type than those of the
+    /// inputs. Allocates nothing once `execution` has seen a problem of this size and no other tensor shares the memory of
     /// `output`.
     ///
     /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
     public func forward(
-        query: some StridedTensor, key: some StridedTensor, value: some StridedTensor, into output: inout Tensor,
+        query: some StridedTensor, key: some StridedTensor, value: some StridedTensor,
+        into output: inout TypedTensor<some TensorElement>,
         options: AttentionOptions = AttentionOptions(), execution: Execution = .shared
     ) throws(KernelError) {
         let call = try AttentionTensorCall(query.view, key.view, value.view, options)

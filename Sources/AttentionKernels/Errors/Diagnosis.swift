@@ -28,6 +28,15 @@ extension KernelError {
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
+            case .CK_BAD_DTYPE:
+                expected == Int64(ck_dtype.CK_F32.rawValue)
+                    ? "its elements should be Float" : "its elements should be Float, BFloat16 or Float16"
+            case .CK_BAD_PAGE:
+                diagnosis.dimension < 0
+                    ? "the table has \(actual) pages a sequence; the keys need \(expected)"
+                    : "sequence \(diagnosis.dimension) names page \(actual); it should be in 0 ..< \(expected)"
+            case .CK_SHARED_PAGE:
+                "sequence \(diagnosis.dimension) would write to page \(actual), which the table names elsewhere too"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_BAD_DTYPE: String(cString: ck_status_text(status))
             case .CK_BAD_PACKED: Self.packed(argument, diagnosis, describe)
@@ -62,7 +71,7 @@ extension KernelError {
         _ argument: Argument, _ diagnosis: ck_diagnosis, _ describe: (Argument) -> String
     ) -> String {
         switch argument {
-        case .query, .key, .value, .output, .lse, .weights, .mask, .bias, .a, .b, .c:
+        case .query, .key, .value, .newKey, .newValue, .output, .lse, .weights, .mask, .bias, .a, .b, .c:
             "\(describe(argument)) has more elements, or reaches further, than memory can hold"
         case .workspace: "the scratch memory of this call is larger than memory can hold"
         default:
@@ -99,6 +108,8 @@ extension KernelError.Reason {
             case .CK_OUT_OF_MEMORY: .outOfMemory
             case .CK_BAD_DTYPE: .wrongElementType
             case .CK_BAD_PACKED: .packedMismatch
+            case .CK_BAD_PAGE: .invalidPage
+            case .CK_SHARED_PAGE: .sharedPage
             }
     }
 }
@@ -145,6 +156,9 @@ extension KernelError.Argument {
             case .CK_ARG_RESIDUAL: .residual
             // A packed matrix stands where `b` does.
             case .CK_ARG_PACKED_B: .b
+            case .CK_ARG_PAGES: .pages
+            case .CK_ARG_NEW_K: .newKey
+            case .CK_ARG_NEW_V: .newValue
             }
     }
 }

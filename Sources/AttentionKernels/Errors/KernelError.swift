@@ -34,6 +34,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case strideTooSmall
         /// The last dimension of a view is not contiguous.
         case notContiguous
+        /// The element type is none that the argument takes.
+        case wrongElementType
         /// The layout reaches outside the buffer.
         case spanTooShort
         /// An output overlaps another argument in memory.
@@ -50,6 +52,12 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case instructionSetUnavailable
         /// The workspace is too small or not aligned to 64 bytes.
         case workspaceTooSmall
+        /// A page table names a page outside the pool, or has too few.
+        case invalidPage
+        /// Rows would be appended to a page that is in use elsewhere.
+        case sharedPage
+        /// A cache has no room for the rows to be appended.
+        case cacheFull
         /// There is not enough memory.
         case outOfMemory
         /// The operation does not take elements of this type.
@@ -69,5 +77,6 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         /// The instruction set, known to users of the tools and of `CK_ISA` as the ISA.
         case instructionSet = "isa"
         case shape, elements, dimension
+        case pages, newKey, newValue, sequences, capacity
     }
 }

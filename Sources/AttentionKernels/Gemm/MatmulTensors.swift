@@ -21,7 +21,7 @@
 /// - Returns: `[m, n]`, or `[batch, m, n]` if `a` or `b` has rank 3.
 /// - Throws: ``KernelError`` if an argument is wrong.
 public func matmul(
-    _ a: some StridedTensor, _ b: some StridedTensor, transposeA: Bool = false, transposeB: Bool = false,
+    _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> Tensor {
@@ -70,7 +70,7 @@ public func matmul(
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    _ a: some StridedTensor, _ b: some StridedTensor, into output: inout Tensor, transposeA: Bool = false,
+    _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, into output: inout Tensor, transposeA: Bool = false,
     transposeB: Bool = false, alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) {
@@ -97,7 +97,7 @@ public func matmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: some StridedTensor, _ b: some StridedTensor, transposeA: Bool = false, transposeB: Bool = false,
+    _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, transposeA: Bool = false, transposeB: Bool = false,
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
     try MatrixTensorCall(a.view, transposeA, b.view, transposeB, MatmulEpilogue()).plan(kernel, execution)

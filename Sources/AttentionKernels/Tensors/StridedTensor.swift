@@ -1,7 +1,9 @@
 /// A tensor or a view of one: what the calls of this library read.
-public protocol StridedTensor: Sendable {
+public protocol StridedTensor<Element>: Sendable {
+    /// The type of the elements.
+    associatedtype Element: TensorElement
     /// The elements with their shape and strides; nothing is copied.
-    var view: TensorView { get }
+    var view: TypedTensorView<Element> { get }
 }
 
 extension StridedTensor {
@@ -9,7 +11,7 @@ extension StridedTensor {
     /// `[batch, heads, length, width]` by `transposed(1, 2)`.
     ///
     /// - Throws: ``KernelError`` if there is no such dimension.
-    public func transposed(_ first: Int, _ second: Int) throws(KernelError) -> TensorView {
+    public func transposed(_ first: Int, _ second: Int) throws(KernelError) -> TypedTensorView<Element> {
         let view = self.view
         var shape = view.shape
         var strides = view.strides
@@ -19,13 +21,13 @@ extension StridedTensor {
         }
         shape.swapAt(first, second)
         strides.swapAt(first, second)
-        return TensorView(tensor: view.tensor, offset: view.offset, shape: shape, strides: strides)
+        return TypedTensorView(tensor: view.tensor, offset: view.offset, shape: shape, strides: strides)
     }
 
     /// A view of the given part of one dimension. Nothing is copied.
     ///
     /// - Throws: ``KernelError`` if there is no such dimension or the part is not inside it.
-    public func slice(_ dimension: Int, _ range: Range<Int>) throws(KernelError) -> TensorView {
+    public func slice(_ dimension: Int, _ range: Range<Int>) throws(KernelError) -> TypedTensorView<Element> {
         let view = self.view
         var shape = view.shape
         guard shape.indices.contains(dimension) else {
@@ -38,7 +40,7 @@ extension StridedTensor {
         }
         shape[dimension] = range.count
         let offset = view.offset + (range.isEmpty ? 0 : range.lowerBound * view.strides[dimension])
-        return TensorView(tensor: view.tensor, offset: offset, shape: shape, strides: view.strides)
+        return TypedTensorView(tensor: view.tensor, offset: offset, shape: shape, strides: view.strides)
     }
 
     /// A view with the given shape, strides and offset over the elements of the tensor below. Nothing is copied. A
@@ -46,11 +48,13 @@ extension StridedTensor {
     ///
     /// - Throws: ``KernelError`` if shape and strides differ in rank, a dimension is negative or the view reaches
     ///   outside the tensor.
-    public func strided(shape: [Int], strides: [Int], offset: Int = 0) throws(KernelError) -> TensorView {
-        try TensorView(checking: view.tensor, offset: offset, shape: shape, strides: strides)
+    public func strided(shape: [Int], strides: [Int], offset: Int = 0) throws(KernelError) -> TypedTensorView<Element> {
+        try TypedTensorView(checking: view.tensor, offset: offset, shape: shape, strides: strides)
     }
 }
 
-extension Tensor: StridedTensor {
-    public var view: TensorView { TensorView(tensor: self, offset: 0, shape: shape, strides: strides) }
+extension TypedTensor: StridedTensor {
+    public var view: TypedTensorView<Element> {
+        TypedTensorView(tensor: self, offset: 0, shape: shape, strides: strides)
+    }
 }

@@ -1,12 +1,15 @@
 /// An owning, contiguous, row-major array of `Float` with any number of dimensions, aligned to 64 bytes.
+public typealias Tensor = TypedTensor<Float>
+
+/// An owning, contiguous, row-major array with any number of dimensions, aligned to 64 bytes.
 ///
 /// A tensor has value semantics: copies share memory until one of them is written to.
-public struct Tensor: Sendable {
+public struct TypedTensor<Element: TensorElement>: Sendable {
     /// The size of each dimension.
     public let shape: [Int]
     /// The distance between neighbours along each dimension, in elements.
     public let strides: [Int]
-    var storage: AlignedStorage<Float>
+    var storage: AlignedStorage<Element>
 
     /// A tensor of zeros.
     ///
@@ -15,13 +18,13 @@ public struct Tensor: Sendable {
     /// - Complexity: O(*n*) in the number of elements, as for all initialisers.
     public init(shape: [Int]) throws(KernelError) {
         try self.init(uninitialized: shape)
-        storage.start.initialize(repeating: 0, count: count)
+        storage.start.initialize(repeating: Element(0), count: count)
     }
 
     /// A tensor with the given elements in row-major order.
     ///
     /// - Throws: ``KernelError`` if the number of elements is not the product of `shape`, and as ``init(shape:)``.
-    public init(shape: [Int], elements: [Float]) throws(KernelError) {
+    public init(shape: [Int], elements: [Element]) throws(KernelError) {
         self.shape = shape
         strides = TensorShape.contiguousStrides(shape)
         storage = try TensorShape.allocate(shape, elements: elements)
@@ -30,10 +33,20 @@ public struct Tensor: Sendable {
     /// A tensor whose elements are the results of `generate`, called once for each in row-major order with its index.
     ///
     /// - Throws: ``KernelError`` as ``init(shape:)``.
-    public init(shape: [Int], generating generate: (Int) -> Float) throws(KernelError) {
+    public init(shape: [Int], generating generate: (Int) -> Element) throws(KernelError) {
         try self.init(uninitialized: shape)
         for index in 0..<count {
             storage.start.advanced(by: index).initialize(to: generate(index))
+        }
+    }
+
+    /// The elements of `other` in this type: exact, or rounded to nearest, ties to even.
+    ///
+    /// - Throws: ``KernelError`` if there is not enough memory.
+    public init<Other>(_ other: TypedTensor<Other>) throws(KernelError) {
+        try self.init(uninitialized: other.shape)
+        for index in 0..<count {
+            storage.start.advanced(by: index).initialize(to: Element(other.storage.start[index].floatValue))
         }
     }
 
@@ -41,7 +54,7 @@ public struct Tensor: Sendable {
     init(uninitialized shape: [Int]) throws(KernelError) {
         self.shape = shape
         strides = TensorShape.contiguousStrides(shape)
-        storage = try TensorShape.allocate(shape, of: Float.self)
+        storage = try TensorShape.allocate(shape, of: Element.self)
     }
 
     /// The number of dimensions.
@@ -51,7 +64,7 @@ public struct Tensor: Sendable {
     public var count: Int { storage.count }
 
     /// The elements in row-major order, to read.
-    public var span: Span<Float> {
+    public var span: Span<Element> {
         @_lifetime(borrow self)
         get {
             let elements = Span(_unsafeStart: UnsafePointer(storage.start), count: storage.count)
@@ -60,7 +73,7 @@ public struct Tensor: Sendable {
     }
 
     /// The elements in row-major order, to read and write. Copies them first if another tensor shares them.
-    public var mutableSpan: MutableSpan<Float> {
+    public var mutableSpan: MutableSpan<Element> {
         @_lifetime(&self)
         mutating get {
             makeUnique()
@@ -72,7 +85,7 @@ public struct Tensor: Sendable {
     /// The element at `indices`, one for each dimension.
     ///
     /// - Precondition: there are as many indices as dimensions, and each is inside its dimension.
-    public subscript(indices: Int...) -> Float {
+    public subscript(indices: Int...) -> Element {
         get { storage.start[position(of: indices)] }
         set {
             makeUnique()
@@ -81,7 +94,7 @@ public struct Tensor: Sendable {
     }
 
     /// The elements in row-major order, copied.
-    public var elements: [Float] {
+    public var elements: [Element] {
         Array(UnsafeBufferPointer(start: storage.start, count: storage.count))
     }
 
@@ -102,9 +115,9 @@ public struct Tensor: Sendable {
     }
 }
 
-extension Tensor: Equatable {
+extension TypedTensor: Equatable {
     /// Whether two tensors have the same shape and equal elements; NaN equals nothing.
-    public static func == (left: Tensor, right: Tensor) -> Bool {
+    public static func == (left: TypedTensor, right: TypedTensor) -> Bool {
         guard left.shape == right.shape else { return false }
         return (0..<left.count).allSatisfy { left.storage.start[$0] == right.storage.start[$0] }
     }

@@ -1,6 +1,9 @@
+/// A view of a tensor of `Float`.
+public typealias TensorView = TypedTensorView<Float>
+
 /// The elements of a tensor seen with another shape, offset and strides. Keeps the tensor's memory, copies nothing.
-public struct TensorView: StridedTensor {
-    let tensor: Tensor
+public struct TypedTensorView<Element: TensorElement>: StridedTensor {
+    let tensor: TypedTensor<Element>
     /// The index of the first element in the tensor's memory.
     public let offset: Int
     /// The size of each dimension.
@@ -9,14 +12,14 @@ public struct TensorView: StridedTensor {
     public let strides: [Int]
 
     /// A view known to lie inside its tensor.
-    init(tensor: Tensor, offset: Int, shape: [Int], strides: [Int]) {
+    init(tensor: TypedTensor<Element>, offset: Int, shape: [Int], strides: [Int]) {
         self.tensor = tensor
         self.offset = offset
         self.shape = shape
         self.strides = strides
     }
 
-    init(checking tensor: Tensor, offset: Int, shape: [Int], strides: [Int]) throws(KernelError) {
+    init(checking tensor: TypedTensor<Element>, offset: Int, shape: [Int], strides: [Int]) throws(KernelError) {
         guard shape.count == strides.count else {
             throw KernelError(
                 .wrongRank, .shape, "shape \(shape) and strides \(strides) should have the same number of dimensions")
@@ -41,7 +44,7 @@ public struct TensorView: StridedTensor {
         self.init(tensor: tensor, offset: offset, shape: shape, strides: strides)
     }
 
-    public var view: TensorView { self }
+    public var view: TypedTensorView { self }
 
     /// The number of dimensions.
     public var rank: Int { shape.count }
@@ -52,9 +55,9 @@ public struct TensorView: StridedTensor {
     /// The elements copied into a contiguous tensor of the same shape.
     ///
     /// - Throws: ``KernelError`` if there is not enough memory.
-    public func contiguous() throws(KernelError) -> Tensor {
+    public func contiguous() throws(KernelError) -> TypedTensor<Element> {
         let rowMajor = TensorShape.contiguousStrides(shape)
-        return try Tensor(shape: shape) { index in
+        return try TypedTensor(shape: shape) { index in
             var position = offset
             for dimension in shape.indices {
                 position += index / rowMajor[dimension] % shape[dimension] * strides[dimension]

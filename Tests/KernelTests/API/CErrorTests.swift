@@ -10,7 +10,7 @@ import Testing
             func operand(_ index: Int) -> ck_operand {
                 ck_operand(
                     data: memory.baseAddress.map { $0 + index }, count: 1, offset: 0, batch_stride: 1, head_stride: 1,
-                    row_stride: 1)
+                    row_stride: 1, dtype: .CK_F32)
             }
             var problem = ck_attention_problem()
             (problem.batch, problem.heads, problem.kv_heads, problem.seqlen_q, problem.seqlen_k) = (1, 1, 1, 1, 1)
@@ -55,7 +55,7 @@ import Testing
         for (operand, argument) in operands {
             Self.withProblem { problem in
                 problem[keyPath: operand] = ck_operand(
-                    data: nil, count: 1, offset: 0, batch_stride: 1, head_stride: 1, row_stride: 1)
+                    data: nil, count: 1, offset: 0, batch_stride: 1, head_stride: 1, row_stride: 1, dtype: .CK_F32)
                 #expect(Self.forward(&problem) == (.CK_NULL_POINTER, argument))
             }
         }

@@ -75,7 +75,7 @@ import Testing
         for i in 0..<count { weights[i] = .nan }
         attention.problem.weights = ck_operand(
             data: weights, count: Int64(count), offset: 0, batch_stride: 2 * 40 * 75, head_stride: 40 * 75,
-            row_stride: 75)
+            row_stride: 75, dtype: .CK_F32)
         _ = try attention.run(kernel, threads: 2)
         var expected = [Double](repeating: 0, count: 75)
         attention.forEachRow { b, h, i in

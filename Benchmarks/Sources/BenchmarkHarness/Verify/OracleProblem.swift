@@ -130,6 +130,6 @@ extension ck_operand {
     fileprivate static func row(_ data: UnsafeMutablePointer<Float>, count: Int64) -> ck_operand {
         ck_operand(
             data: UnsafeMutableRawPointer(data), count: count, offset: 0, batch_stride: count, head_stride: count,
-            row_stride: count)
+            row_stride: count, dtype: .CK_F32)
     }
 }

@@ -1,0 +1,163 @@
+/// The keys and values of the tokens seen so far, for decoding: sized when it is made, appended to in the call that
+/// attends, without an allocation from then on.
+///
+/// ```swift
+/// var cache = try KeyValueCache<BFloat16>(batch: 1, kvHeads: 8, capacity: 4096, headDim: 128)
+/// let prompt = try cache.attend(query: q, appendingKey: k, value: v)      // 300 tokens
+/// let next = try cache.attend(query: q1, appendingKey: k1, value: v1)     // one token
+/// ```
+///
+/// Each sequence of the batch has its own length. A query at position `p` of a sequence sees its keys up to `p`,
+/// whatever was appended in one call or in many: the output has the same bits as that of one causal call over all
+/// tokens, and the same for either storage.
+public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
+    /// How the rows lie in memory.
+    public enum Storage: Sendable, Hashable {
+        /// Room for `capacity` keys of every sequence, one after the other.
+        case contiguous
+        /// Pages of `length` keys, `count` in all, given to sequences as they grow.
+        case paged(length: Int, count: Int)
+    }
+
+    /// The number of sequences.
+    public let batch: Int
+    /// The number of key-value heads.
+    public let kvHeads: Int
+    /// The most keys a sequence can hold.
+    public let capacity: Int
+    /// The number of columns of a key.
+    public let headDim: Int
+    /// The number of columns of a value.
+    public let valueDim: Int
+    /// The number of keys each sequence holds.
+    public private(set) var lengths: [Int]
+    private let keys: AlignedStorage<Element>
+    private let values: AlignedStorage<Element>
+    private var pages: PageAllocator?
+
+    /// An empty cache.
+    ///
+    /// - Throws: ``KernelError`` if a size is negative, or the memory is too large or not there.
+    /// - Complexity: takes `batch · kvHeads · capacity · (headDim + valueDim)` elements, or
+    ///   `count · length · kvHeads · (headDim + valueDim)` in pages.
+    public init(
+        batch: Int, kvHeads: Int, capacity: Int, headDim: Int, valueDim: Int? = nil, storage: Storage = .contiguous
+    ) throws(KernelError) {
+        let valueDim = valueDim ?? headDim
+        for (size, argument) in [
+            (batch, KernelError.Argument.batch), (kvHeads, .kvHeads), (capacity, .capacity), (headDim, .headDim),
+            (valueDim, .valueDim),
+        ] where size < 0 {
+            throw KernelError(.negativeSize, argument, "it is \(size); it should be 0 or more")
+        }
+        var pages: PageAllocator?
+        var rows = [batch, kvHeads, capacity]
+        if case .paged(let length, let count) = storage {
+            guard length > 0, count >= 0 else {
+                throw KernelError(
+                    .invalidValue, .pages, "there are \(count) of \(length) keys; a page should hold 1 key or more")
+            }
+            pages = PageAllocator(batch: batch, capacity: capacity, pageLength: length, poolCount: count)
+            rows = [count, kvHeads, length]
+        }
+        let keys = try TensorShape.allocate(rows + [headDim], of: Element.self)
+        let values = try TensorShape.allocate(rows + [valueDim], of: Element.self)
+        self.batch = batch
+        self.kvHeads = kvHeads
+        self.capacity = capacity
+        self.headDim = headDim
+        self.valueDim = valueDim
+        self.keys = keys
+        self.values = values
+        self.pages = pages
+        lengths = Array(repeating: 0, count: batch)
+    }
+
+    /// How the rows lie in memory.
+    public var storage: Storage {
+        pages.map { .paged(length: $0.pageLength, count: $0.poolCount) } ?? .contiguous
+    }
+
+    /// The pages that no sequence has; nil for contiguous storage.
+    public var freePageCount: Int? { pages?.freeCount }
+
+    /// Forgets the keys of a sequence from `length` on; its pages beyond them become free.
+    ///
+    /// - Throws: ``KernelError`` if there is no such sequence, or it is shorter.
+    /// - Complexity: O(1), or the number of pages given back.
+    public mutating func truncate(_ sequence: Int, to length: Int = 0) throws(KernelError) {
+        guard lengths.indices.contains(sequence) else {
+            throw KernelError(.invalidValue, .sequences, "it is \(sequence); it should be in 0 ..< \(batch)")
+        }
+        guard (0...lengths[sequence]).contains(length) else {
+            throw KernelError(
+                .invalidKeyLength, .keyLengths, "it is \(length); it should be in 0 ... \(lengths[sequence])")
+        }
+        pages?.shrink(sequence, from: lengths[sequence], to: length)
+        lengths[sequence] = length
+    }
+
+    /// Makes room for `count` more keys of each of `sequences`, or throws and changes nothing.
+    mutating func grow(_ sequences: Range<Int>, by count: Int) throws(KernelError) {
+        for sequence in sequences where lengths[sequence] + count > capacity {
+            throw KernelError(
+                .cacheFull, .newKey,
+                "sequence \(sequence) holds \(lengths[sequence]) keys and cannot take \(count) more; its capacity is "
+                    + "\(capacity)")
+        }
+        if let pages {
+            var needed = 0
+            for sequence in sequences { needed += pages.needed(from: lengths[sequence], to: lengths[sequence] + count) }
+            guard needed <= pages.freeCount else {
+                throw KernelError(
+                    .cacheFull, .pages, "\(count) more keys need \(needed) pages; \(pages.freeCount) are free")
+            }
+        }
+        for sequence in sequences {
+            pages?.grow(sequence, from: lengths[sequence], to: lengths[sequence] + count)
+            lengths[sequence] += count
+        }
+    }
+
+    /// Undoes ``grow(_:by:)``.
+    mutating func shrink(_ sequences: Range<Int>, by count: Int) {
+        for sequence in sequences {
+            pages?.shrink(sequence, from: lengths[sequence], to: lengths[sequence] - count)
+            lengths[sequence] -= count
+        }
+    }
+
+    /// The keys or values of `sequences` as a problem takes them; `body` may not keep the pointers.
+    func withOperands<Result>(
+        _ sequences: Range<Int>, newRows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?,
+        _ body: (_ key: AttentionInput, _ value: AttentionInput, CacheInput) throws(KernelError) -> Result
+    ) throws(KernelError) -> Result {
+        let length = sequences.reduce(0) { max($0, lengths[$1]) }
+        func input(_ storage: AlignedStorage<Element>, width: Int) -> AttentionLayout {
+            let rows = pages?.pageLength ?? capacity
+            var layout = AttentionLayout.bhsd(batch: sequences.count, heads: kvHeads, length: rows, width: width)
+            layout.length = length
+            if pages == nil { layout.offset = sequences.lowerBound * layout.batchStride }
+            return layout
+        }
+        let key = AttentionInput(
+            unsafe: UnsafeRawPointer(keys.start), count: keys.count, Element.dataType, input(keys, width: headDim))
+        let value = AttentionInput(
+            unsafe: UnsafeRawPointer(values.start), count: values.count, Element.dataType,
+            input(values, width: valueDim))
+        guard let pages else { return try body(key, value, CacheInput(newRows: newRows)) }
+        var outcome: Swift.Result<Result, KernelError>?
+        pages.table.withUnsafeBufferPointer { table in
+            guard let start = table.baseAddress else { return }
+            let first = sequences.lowerBound * pages.countPerSequence
+            let input = CacheInput.Pages(
+                length: pages.pageLength, poolCount: pages.poolCount, table: start + first,
+                tableCount: table.count - first, countPerSequence: pages.countPerSequence)
+            outcome = Swift.Result { () throws(KernelError) -> Result in
+                try body(key, value, CacheInput(pages: input, newRows: newRows))
+            }
+        }
+        if let outcome { return try outcome.get() }
+        return try body(key, value, CacheInput(newRows: newRows))
+    }
+}

@@ -1,0 +1,44 @@
+/// Which page of a pool holds which keys of which sequence. All memory is taken when it is made.
+struct PageAllocator {
+    let pageLength: Int
+    let poolCount: Int
+    let countPerSequence: Int
+    /// `[batch, countPerSequence]`; -1 where a sequence has no page yet.
+    private(set) var table: [Int32]
+    /// The pages nobody has; the last is the next to be given.
+    private var free: [Int32]
+
+    init(batch: Int, capacity: Int, pageLength: Int, poolCount: Int) {
+        self.pageLength = pageLength
+        self.poolCount = poolCount
+        countPerSequence = Self.pages(capacity, pageLength)
+        table = Array(repeating: -1, count: batch * countPerSequence)
+        free = (0..<Int32(poolCount)).reversed()
+    }
+
+    var freeCount: Int { free.count }
+
+    static func pages(_ keys: Int, _ pageLength: Int) -> Int {
+        (keys + pageLength - 1) / pageLength
+    }
+
+    /// How many more pages a sequence needs to grow from `old` to `new` keys.
+    func needed(from old: Int, to new: Int) -> Int {
+        Self.pages(new, pageLength) - Self.pages(old, pageLength)
+    }
+
+    /// Gives a sequence the pages for keys `old ..< new`; there must be enough.
+    mutating func grow(_ sequence: Int, from old: Int, to new: Int) {
+        for place in Self.pages(old, pageLength)..<Self.pages(new, pageLength) {
+            table[sequence * countPerSequence + place] = free.removeLast()
+        }
+    }
+
+    /// Takes back the pages that only keys from `new` on need.
+    mutating func shrink(_ sequence: Int, from old: Int, to new: Int) {
+        for place in (Self.pages(new, pageLength)..<Self.pages(old, pageLength)).reversed() {
+            free.append(table[sequence * countPerSequence + place])
+            table[sequence * countPerSequence + place] = -1
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import AttentionKernels
+import CKernels
+import Testing
+
+/// Operands in bf16 and f16, alone and mixed, on every ISA. Where the inputs are widened, a result is the f32
+/// kernel's on the widened inputs, rounded once; where the bf16 dot product runs it has a bound of its own.
+@Suite struct AttentionElementTypeTests {
+    typealias Shape = AttentionCase.Shape
+    typealias Types = TypedAttentionCase.Types
+
+    static let kernels = [ck_kernel.CK_NAIVE, ck_kernel.CK_BLOCKED, ck_kernel.CK_FUSED]
+    static let maskings: [AttentionCase.Masking] = [[], [.bottomRight, .keyLengths], [.topLeft, .drop, .bias]]
+    static let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 35, keys: 141, headDim: 43, valueDim: 29)
+
+    /// Half an ulp of the output type beyond what the computation in f32 may err by; and with probabilities in
+    /// bf16, whose relative error is at most 2^-8 in P V and in l, 2^-7 of the largest |V|.
+    @Test(arguments: Types.all) func everyCombinationAgreesWithTheOracle(types: Types) throws {
+        for masking in Self.maskings {
+            let attention = TypedAttentionCase(Self.shape, types, masking: masking, layout: .padded, seed: 11)
+            let oracle = try attention.widened.oracle()
+            let naive = try attention.widened.run(ck_kernel.CK_NAIVE)
+            let largest = oracle.output.reduce(0) { max($0, abs($1)) }
+            for kernel in Self.kernels {
+                for isa in Isas.all {
+                    let result = try attention.run(kernel, isa: isa, threads: 2)
+                    let dot = kernel == ck_kernel.CK_FUSED && types.usesDot(isa)
+                    let allowed = bound(naive.output, oracle.output) + (dot ? largest * 0x1p-6 : 0)
+                    for (value, exact) in zip(result.output, oracle.output) {
+                        let half = types.o == .float32 ? 0 : types.o.ulp(exact) * 0.5001
+                        #expect(abs(Double(value) - exact) <= allowed + half, "\(isa.name) \(kernel)")
+                    }
+                    let lseBound = bound(naive.lse, oracle.lse) + (dot ? 0x1p-8 : 0)
+                    #expect(largestError(result.lse, oracle.lse) <= lseBound, "\(isa.name) \(kernel)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Types.all) func widenedInputsGiveTheBitsOfTheF32Kernel(types: Types) throws {
+        for masking in Self.maskings {
+            let attention = TypedAttentionCase(Self.shape, types, masking: masking, layout: .bshd, seed: 4)
+            for kernel in Self.kernels {
+                for isa in Isas.all where kernel != ck_kernel.CK_FUSED || !types.usesDot(isa) {
+                    let result = try attention.run(kernel, isa: isa, threads: 2)
+                    expectSameBits(result.bits, try attention.widenedResult(kernel, isa: isa).bits, "\(isa.name)")
+                }
+            }
+        }
+    }
+
+    /// A row that sees one key returns that row of V: every conversion, on every ISA, bit for bit.
+    @Test(arguments: DataType.allCases, DataType.allCases) func oneKeyConvertsItsValue(v: DataType, o: DataType) throws
+    {
+        let bits = (0..<2).flatMap { half in (0..<4096).map { UInt32($0) << 20 | (half == 0 ? 0x8000 : 0x7_1FFF) } }
+        let special: [Float] = [
+            .nan, .infinity, -.infinity, 0, 65504, 65519.996, 65520, -65520, 0x1p-14, 0x1.ffcp-15, 0x1p-24, 0x1p-25,
+            0x1.8p-25, 0x1.004p0, 0x1.00cp0, 0x1.01p0, 0x1.03p0, 0x1.fffffep127, 0x1p-133, 0x1p-134, 0x1.8p-134,
+        ]
+        let values = special + bits.map(Float.init(bitPattern:))
+        let types = Types(q: .float16, k: .bfloat16, v: v, o: o)
+        let shape = Shape(queries: 3, keys: 1, headDim: 2, valueDim: values.count)
+        let attention = TypedAttentionCase(shape, types) { attention in
+            for (c, value) in values.enumerated() { attention.row(\.v, 0, 0, 0)[c] = value }
+        }
+        // + 0: the kernels return no -0.
+        let expected = values.map { o.rounded(v.rounded($0) + 0) }
+        for kernel in Self.kernels {
+            for isa in Isas.all {
+                let output = try attention.run(kernel, isa: isa).output
+                for (c, value) in output.prefix(values.count).enumerated() {
+                    let same = value == expected[c] || value.isNaN && expected[c].isNaN
+                    #expect(same, "\(isa.name) \(kernel): \(values[c]) became \(value), not \(expected[c])")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [DataType.bfloat16, .float16], Self.maskings) func aRowDependsOnNothingElse(
+        type: DataType, masking: AttentionCase.Masking
+    ) throws {
+        let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 75, keys: 1300, headDim: 40, valueDim: 24)
+        for isa in Isas.all {
+            let attention = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .bshd, seed: 9)
+            let whole = try attention.run(ck_kernel.CK_FUSED, isa: isa)
+            for threads in [2, 2 * usableCores] {
+                expectSameBits(try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: threads).bits, whole.bits)
+            }
+            let padded = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .padded, seed: 9)
+            expectSameBits(try padded.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, whole.bits)
+            var row = 0
+            try attention.widened.forEachRow { b, h, i in
+                defer { row += 1 }
+                guard (b + h + i) % 11 == 0 else { return }
+                let output = whole.output[row * shape.valueDim..<(row + 1) * shape.valueDim]
+                let alone = try attention.alone(b, h, i, isa: isa, threads: 1 + i % 3)
+                expectSameBits(
+                    alone.bits, (output + [whole.lse[row]]).map(\.bitPattern), "row \(b) \(h) \(i) \(isa.name)")
+            }
+        }
+    }
+
+    /// NaN, Inf or garbage in keys and values that a row must not see changes no bit of it.
+    @Test(arguments: [DataType.bfloat16, .float16], [Float.nan, .infinity, -.infinity, 60000])
+    func maskedSlotsAreNeverRead(type: DataType, poison: Float) throws {
+        let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 70, keys: 201, headDim: 23, valueDim: 41)
+        for masking: AttentionCase.Masking in [
+            .keyLengths, [.topLeft], [.keyLengths, .bottomRight], .keep, [.drop, .bias],
+        ] {
+            for isa in Isas.all {
+                let clean = try Self.typed(shape, type, masking, poison: nil).run(
+                    ck_kernel.CK_FUSED, isa: isa, threads: 2)
+                let poisoned = Self.typed(shape, type, masking, poison: poison)
+                let result = try poisoned.run(ck_kernel.CK_FUSED, isa: isa, threads: 2)
+                // With a causal mask the last rows do see the last keys.
+                let rows = masking == [.topLeft] ? 60 : 70
+                for head in 0..<(2 * 4) {
+                    let range = head * 70 * 41..<(head * 70 + rows) * 41
+                    expectSameBits(
+                        result.output[range].map(\.bitPattern), clean.output[range].map(\.bitPattern),
+                        "\(isa.name) \(masking)")
+                }
+            }
+        }
+    }
+
+    /// A case in which keys that the masking hides from every row, or under a causal mask from the first 60, hold `poison`.
+    private static func typed(
+        _ shape: Shape, _ type: DataType, _ masking: AttentionCase.Masking, poison: Float?
+    ) -> TypedAttentionCase {
+        TypedAttentionCase(shape, .uniform(type), masking: masking, seed: 6) { attention in
+            let hidden = hideKeys(attention, masking)
+            guard let poison else { return }
+            for b in 0..<shape.batch {
+                for j in hidden(b) {
+                    for h in 0..<shape.kvHeads {
+                        for c in 0..<shape.headDim { attention.row(\.k, b, h, j)[c] = poison }
+                        for c in 0..<shape.valueDim { attention.row(\.v, b, h, j)[c] = poison }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Masks out the same keys for every row where there is a mask, and says which keys of a sequence are hidden.
+    private static func hideKeys(_ attention: AttentionCase, _ masking: AttentionCase.Masking) -> (Int) -> [Int] {
+        let keys = attention.shape.keys
+        if masking.contains(.keyLengths) {
+            let lengths = (0..<attention.shape.batch).map { Int(attention.problem.kv_lengths![$0]) }
+            return { Array(lengths[$0]..<keys) }
+        }
+        if masking == [.topLeft] { return { _ in Array(60..<keys) } }
+        let hidden = Array(stride(from: 3, to: keys, by: 5))
+        let mask = UnsafeMutablePointer(mutating: attention.problem.mask.data!.assumingMemoryBound(to: UInt8.self))
+        for row in 0..<(attention.shape.batch * attention.shape.queries) {
+            for j in hidden { mask[row * keys + j] = masking.contains(.keep) ? 0 : 1 }
+        }
+        return { _ in hidden }
+    }
+}
