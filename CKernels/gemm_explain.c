@@ -23,7 +23,7 @@ static void count_work(const ck_gemm_problem *const p, ck_gemm_explanation *cons
     const bool shared_b = p->packed_b || (!p->b.pointers && p->b.batch_stride == 0);
     const double as = (x->exchanged ? shared_b : shared_a) ? 1 : batch;
     const double bs = (x->exchanged ? shared_a : shared_b) ? 1 : batch;
-    const double blocks = (double)ck_max(1, ck_ceil_div(x->k, CK_GEMM_KC));
+    const double blocks = x->rows_outside ? 1 : (double)ck_max(1, ck_ceil_div(x->k, CK_GEMM_KC));
     const double writes = batch * c * (p->beta != 0 ? 2 : 1);
     x->operand_bytes = (as * a + bs * b + writes) * sizeof(float) + epilogue_bytes(p);
     x->traffic_bytes = (batch * a * (double)x->strips + batch * b * (double)x->parts + writes +
@@ -44,6 +44,8 @@ static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const op
     x->packs_a = plan.packs_a;
     x->packs_b = plan.packs_b;
     x->reads_packed_b = s.packed_b;
+    x->transposes_c = plan.transposes_c;
+    x->rows_outside = plan.rows_outside;
     x->m = s.m;
     x->n = s.n;
     x->k = s.k;
@@ -80,6 +82,7 @@ ck_status ck_gemm_explain(const ck_kernel kernel, const ck_gemm_problem *const p
             // A row is a task and reads all of B; C is written once.
             x.route = CK_ROUTE_NAIVE;
             x.strips = x.part_rows = 1;
+            x.rows_outside = true;
             x.strip_columns = x.n;
             x.parts = x.m;
             x.tasks = problem->batch * x.m;

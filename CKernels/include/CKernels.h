@@ -332,8 +332,8 @@ typedef enum CK_ENUM ck_gemm_route {
     CK_ROUTE_NONE = 0,  // C is empty: nothing to do
     CK_ROUTE_NAIVE,     // the triple loop
     CK_ROUTE_TILES,     // register tiles on panels of B
+    CK_ROUTE_THIN,      // so few rows that B streams past a few lines at a time
     CK_ROUTE_GEMV,      // three rows or fewer: B streams past once
-    CK_ROUTE_THIN,      // so few rows that B streams past a few lines at a time and is never packed
 } ck_gemm_route;
 
 // What ck_gemm would do. With `exchanged`, C^T = B^T A^T is computed, and m, n, A, B mean those of that
@@ -344,6 +344,8 @@ typedef struct ck_gemm_explanation {
     bool exchanged;
     bool packs_a, packs_b;  // a task copies the blocks it needs; else they are read where they lie
     bool reads_packed_b;    // packed by ck_gemm_pack
+    bool transposes_c;      // sums become C from scratch memory
+    bool rows_outside;      // a strip of B for all of K stays in L2, and C is written once
     int64_t m, n, k;        // k is 0 where A and B are not read
     int64_t a_k_stride, b_column_stride;
     int32_t tile_rows, tile_columns;   // of the widest register tile; tile_columns is a panel of B
@@ -354,7 +356,7 @@ typedef struct ck_gemm_explanation {
     size_t workspace_bytes;
     double flops;          // 2 m n k for each matrix
     double operand_bytes;  // each operand once, C twice if beta is not 0: no call moves less
-    double traffic_bytes;  // with A read for each strip, B for each part, C for each block of K
+    double traffic_bytes;  // with A read for each strip, B for each part, C for each block of K that it waits for
 } ck_gemm_explanation;
 
 ck_status ck_gemm_explain(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,

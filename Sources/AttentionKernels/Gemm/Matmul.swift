@@ -18,7 +18,7 @@
 ///   - epilogue: what becomes of the product before it is stored; nil for nothing.
 ///   - kernel: `naive` for the triple loop; `blocked` and `fused` both name the packed, cache-blocked, parallel one.
 ///   - workspace: scratch memory, aligned to 64 bytes, of at least
-///     ``matmulWorkspaceByteCount(_:_:kernel:execution:)`` bytes; nil to use the execution's.
+///     ``matmulWorkspaceByteCount(_:_:into:alpha:beta:epilogue:kernel:execution:)`` bytes; nil to use the execution's.
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 /// - Complexity: O(*batch · m · n · k*).
@@ -64,12 +64,25 @@ public func matmul(
 
 /// The exact number of bytes of scratch memory that multiplying `a` and `b` needs.
 ///
+/// - Parameters:
+///   - a: `[batch, m, k]` as read.
+///   - b: `[batch, k, n]` as read.
+///   - layout: where the output's elements will lie; nil for contiguous rows.
+///   - alpha: the factor of the product.
+///   - beta: the factor of what the output holds.
+///   - epilogue: what becomes of the product before it is stored.
+///   - kernel: which kernel.
+///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
-    _ a: MatrixInput, _ b: MatrixInput, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    try MatrixProblem(measuring: MatrixPlace(a), MatrixPlace(b)).workspaceByteCount(kernel, execution: execution)
+    let left = MatrixPlace(a)
+    let problem = try MatrixProblem(
+        measuring: left, MatrixPlace(b), layout, alpha: alpha, beta: beta, epilogue)
+    return try problem.workspaceByteCount(kernel, execution: execution)
 }
 
 /// The exact number of bytes of scratch memory that multiplying `a` and a packed `b` needs.
@@ -77,21 +90,36 @@ public func matmulWorkspaceByteCount(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
-    _ a: MatrixInput, packed b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: PackedMatrix, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
     let left = MatrixPlace(a)
-    return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))
-        .workspaceByteCount(kernel, execution: execution)
+    let problem = try MatrixProblem(
+        measuring: left, MatrixPlace(b, batch: left.layout.batch), layout, alpha: alpha, beta: beta, epilogue)
+    return try problem.workspaceByteCount(kernel, execution: execution)
 }
 
 /// What multiplying `a` and `b` would do, and why; nothing is computed.
 ///
+/// - Parameters:
+///   - a: `[batch, m, k]` as read.
+///   - b: `[batch, k, n]` as read.
+///   - layout: where the output's elements will lie; nil for contiguous rows.
+///   - alpha: the factor of the product.
+///   - beta: the factor of what the output holds.
+///   - epilogue: what becomes of the product before it is stored.
+///   - kernel: which kernel.
+///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: MatrixInput, _ b: MatrixInput, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixProblem(measuring: MatrixPlace(a), MatrixPlace(b)).plan(kernel, execution: execution)
+    let left = MatrixPlace(a)
+    let problem = try MatrixProblem(
+        measuring: left, MatrixPlace(b), layout, alpha: alpha, beta: beta, epilogue)
+    return try problem.plan(kernel, execution: execution)
 }
 
 /// What multiplying `a` and a packed `b` would do, and why; nothing is computed.
@@ -99,9 +127,11 @@ public func explainMatmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: MatrixInput, packed b: PackedMatrix, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: PackedMatrix, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
+    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
     let left = MatrixPlace(a)
-    return try MatrixProblem(measuring: left, MatrixPlace(b, batch: left.layout.batch))
-        .plan(kernel, execution: execution)
+    let problem = try MatrixProblem(
+        measuring: left, MatrixPlace(b, batch: left.layout.batch), layout, alpha: alpha, beta: beta, epilogue)
+    return try problem.plan(kernel, execution: execution)
 }

@@ -30,6 +30,11 @@ public struct MatmulPlan: Sendable, Hashable {
     public let packsB: Bool
     /// Whether B is a ``PackedMatrix``.
     public let readsPackedB: Bool
+    /// Whether sums are transposed into the output from scratch memory.
+    public let transposesOutput: Bool
+    /// Whether a strip of B for all of `k` stays in the second-level cache while rows pass, so that the output is written
+    /// once; else blocks of `k` are outside, and it is read and written for each.
+    public let rowsAreOutside: Bool
     /// The number of matrices.
     public let batch: Int
     /// Rows of the product computed.
@@ -62,8 +67,8 @@ public struct MatmulPlan: Sendable, Hashable {
     public let floatingPointOperations: Double
     /// The bytes of each operand once, and of the output twice if `beta` is not 0: no call moves less.
     public let operandByteCount: Double
-    /// The bytes read and written with A read for each strip, B for each part and C for each block of `k`, from whatever
-    /// cache they are in then.
+    /// The bytes read and written with A read for each strip, B for each part and C for each block of `k` that it waits
+    /// for, from whatever cache they are in then.
     public let trafficByteCount: Double
     private let columnsOfAContiguous: Bool
     private let columnsOfBContiguous: Bool
@@ -78,13 +83,15 @@ public struct MatmulPlan: Sendable, Hashable {
             case .CK_ROUTE_NONE: .none
             case .CK_ROUTE_NAIVE: .naive
             case .CK_ROUTE_TILES: .tiles
-            case .CK_ROUTE_GEMV: .gemv
             case .CK_ROUTE_THIN: .thin
+            case .CK_ROUTE_GEMV: .gemv
             }
         isExchanged = explanation.exchanged
         packsA = explanation.packs_a
         packsB = explanation.packs_b
         readsPackedB = explanation.reads_packed_b
+        transposesOutput = explanation.transposes_c
+        rowsAreOutside = explanation.rows_outside
         self.batch = batch
         m = Int(explanation.m)
         n = Int(explanation.n)
@@ -120,8 +127,8 @@ extension MatmulPlan: CustomStringConvertible {
         switch path {
         case .none: return "\(size) (m, n, k): the output is empty, nothing is done"
         case .naive: return ([head, "the triple loop, a row of C a task"] + work).joined(separator: "\n")
-        case .tiles, .gemv, .thin:
-            return ([head] + [exchange, way, cut, readingA, readingB].compactMap(\.self) + work)
+        case .tiles, .thin, .gemv:
+            return ([head] + [exchange, way, cut, readingA, readingB, writing].compactMap(\.self) + work)
                 .joined(separator: "\n")
         }
     }
@@ -133,13 +140,14 @@ extension MatmulPlan: CustomStringConvertible {
     }
 
     private var way: String {
-        if path == .gemv {
-            return "gemv: \(m) \(m == 1 ? "row" : "rows") of A, so B streams past once and is not copied"
+        let rows = m == 1 ? "1 row" : "\(m) rows"
+        switch path {
+        case .gemv: return "gemv: \(rows) of A, so B streams past once"
+        case .thin: return "thin: \(rows) of A, so B streams past a few lines at a time, under sums that stay in L1"
+        default:
+            return "tiles of up to \(tileRows) rows x \(tileColumns) columns, k in blocks of \(min(k, kBlock))"
+                + (rowsAreOutside ? ", all of them for some rows at a time" : "")
         }
-        if path == .thin {
-            return "thin: \(m) rows of A, so B streams past the sums a few lines at a time and is not copied"
-        }
-        return "tiles of up to \(tileRows) rows x \(tileColumns) columns, k in blocks of \(min(k, kBlock))"
     }
 
     private var cut: String {
@@ -158,6 +166,10 @@ extension MatmulPlan: CustomStringConvertible {
         if !packsB { return "B: read where it lies, for \(partRows) rows do not pay for a copy" }
         if !columnsOfBContiguous { return "B: packed block by block, for its rows are not contiguous" }
         return "B: packed block by block, for each block serves \(partRows) rows"
+    }
+
+    private var writing: String? {
+        transposesOutput ? "C: transposed from scratch memory" : nil
     }
 
     private var work: [String] {

@@ -98,9 +98,10 @@ public func matmul(
 /// - Complexity: O(1).
 public func explainMatmul(
     _ a: some StridedTensor<Float>, _ b: some StridedTensor<Float>, transposeA: Bool = false, transposeB: Bool = false,
+    alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixTensorCall(a.view, transposeA, b.view, transposeB, MatmulEpilogue()).plan(kernel, execution)
+    try MatrixTensorCall(a.view, transposeA, b.view, transposeB, epilogue).plan(alpha, beta, kernel, execution)
 }
 
 /// What multiplying a tensor with a packed matrix would do, and why; nothing is computed.
@@ -108,8 +109,9 @@ public func explainMatmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false, kernel: AttentionKernel = .fused,
+    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false,
+    alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixTensorCall(a.view, transposeA, b, MatmulEpilogue()).plan(kernel, execution)
+    try MatrixTensorCall(a.view, transposeA, b, epilogue).plan(alpha, beta, kernel, execution)
 }

@@ -45,11 +45,14 @@ struct MatrixProblem {
         if let epilogue { try setEpilogue(epilogue) }
     }
 
-    /// The same with a contiguous output that does not exist yet.
-    init(measuring a: MatrixPlace, _ b: MatrixPlace) throws(KernelError) {
-        let layout = MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
+    /// The same with an output that does not exist yet; a contiguous one if there is no layout.
+    init(
+        measuring a: MatrixPlace, _ b: MatrixPlace, _ layout: MatrixLayout?, alpha: Float, beta: Float,
+        _ epilogue: EpilogueInput?
+    ) throws(KernelError) {
+        let layout = layout ?? MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
         let output = MatrixPlace(output: nil, count: layout.elementCount, layout)
-        try self.init(a, b, into: output, alpha: 1, beta: 0, nil)
+        try self.init(a, b, into: output, alpha: alpha, beta: beta, epilogue)
     }
 
     private mutating func setEpilogue(_ epilogue: EpilogueInput) throws(KernelError) {

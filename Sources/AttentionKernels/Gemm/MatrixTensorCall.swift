@@ -92,8 +92,13 @@ struct MatrixTensorCall {
         try problem.run(kernel, in: nil, execution: execution)
     }
 
-    func plan(_ kernel: AttentionKernel, _ execution: Execution) throws(KernelError) -> MatmulPlan {
-        try MatrixProblem(measuring: MatrixPlace(a.input), right).plan(kernel, execution: execution)
+    func plan(
+        _ alpha: Float, _ beta: Float, _ kernel: AttentionKernel, _ execution: Execution
+    ) throws(KernelError) -> MatmulPlan {
+        let epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
+        let problem = try MatrixProblem(
+            measuring: MatrixPlace(a.input), right, nil, alpha: alpha, beta: beta, epilogue.input)
+        return try problem.plan(kernel, execution: execution)
     }
 
     /// The second factor; `self` keeps it alive.

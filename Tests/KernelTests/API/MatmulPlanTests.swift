@@ -26,6 +26,35 @@ import Testing
         }
     }
 
+    /// A call in exactly the memory that was said: columns for rows, and an epilogue, may need more.
+    @Test(arguments: Configuration.all)
+    func theWorkspaceIsThatOfTheVeryCall(run: Configuration) throws {
+        for (m, n, k) in [(300, 9, 600), (9, 300, 600), (1, 300, 200), (60, 90, 300)] {
+            let (a, b) = (try Tensor(shape: [m, k]), try Tensor(shape: [k, n]))
+            let (aLayout, bLayout) = (MatrixLayout(rows: m, columns: k), MatrixLayout(rows: k, columns: n))
+            let bias = [Float](repeating: 0.5, count: n)
+            for layout in [MatrixLayout(rows: m, columns: n), MatrixLayout(rows: n, columns: m).transposed] {
+                for activation in [Activation.none, .silu] {
+                    let byteCount = try matmulWorkspaceByteCount(
+                        MatrixInput(a.span, aLayout), MatrixInput(b.span, bLayout), into: layout, beta: 1,
+                        epilogue: EpilogueInput(bias: bias.span, activation: activation), execution: run.execution)
+                    let memory = GuardedBuffer(count: byteCount / 4)
+                    let c = GuardedBuffer(layout, [Float](repeating: 1, count: m * n))
+                    try matmul(
+                        MatrixInput(a.span, aLayout), MatrixInput(b.span, bLayout),
+                        into: MatrixOutput(c.mutableSpan(), layout), beta: 1,
+                        epilogue: EpilogueInput(bias: bias.span, activation: activation),
+                        workspace: MutableRawSpan(
+                            _unsafeBytes: UnsafeMutableRawBufferPointer(start: memory.start, count: byteCount)),
+                        execution: run.execution)
+                    #expect(memory.isIntact(outside: Array(0..<byteCount / 4)))
+                    let expected: Float = activation == .none ? 1.5 : 1.2263617
+                    #expect((0..<m * n).allSatisfy { abs(c[$0] - expected) < 1e-6 })
+                }
+            }
+        }
+    }
+
     @Test func namesTheWay() throws {
         let (row, wide, tall) = (
             try Tensor(shape: [1, 400]), try Tensor(shape: [400, 500]), try Tensor(shape: [500, 400])
