@@ -2,7 +2,7 @@ import AttentionKernels
 import Foundation
 import Testing
 
-/// The example of the README and of the documentation's first page: it compiles, it runs, and it is this text.
+/// The examples of the README and of the documentation: they compile, they run, and they are this text.
 @Suite struct ExampleTests {
     @Test func theExampleRuns() throws {
         // [batch, heads, length, width]: eight query heads share two key-value heads.
@@ -28,7 +28,31 @@ import Testing
         #expect(output.elements.allSatisfy { $0.isFinite })
     }
 
-    @Test(arguments: ["README.md", "Sources/AttentionKernels/AttentionKernels.docc/AttentionKernels.md"])
+    @Test func theExampleOfProductsRuns() throws {
+        // A linear layer with its weight stored as [outputs, inputs], packed once.
+        let inputs = try Tensor(shape: [64, 256]) { Float($0 % 13) / 13 }
+        let stored = try Tensor(shape: [128, 256]) { Float($0 % 7) / 256 }
+        let weight = try PackedMatrix(stored, transposed: true)
+
+        // Bias, activation and residual are applied before the result is stored, in one pass.
+        let layer = MatmulEpilogue(
+            bias: try Tensor(shape: [128]) { Float($0) / 128 }, activation: .gelu,
+            residual: try Tensor(shape: [64, 128]))
+        let hidden = try matmul(inputs, packed: weight, epilogue: layer)
+
+        // The packed weight can be saved, and made again from its bytes.
+        let loaded = try PackedMatrix(bytes: weight.bytes)
+
+        // What the call does, and why.
+        print(hidden.shape, loaded.byteCount, try explainMatmul(inputs, packed: weight, epilogue: layer))
+        #expect(hidden.shape == [64, 128])
+        #expect(hidden == (try matmul(inputs, stored, transposeB: true, epilogue: layer)))
+    }
+
+    @Test(arguments: [
+        "README.md", "Sources/AttentionKernels/AttentionKernels.docc/AttentionKernels.md",
+        "Sources/AttentionKernels/AttentionKernels.docc/MatrixProducts.md",
+    ])
     func theDocumentedExampleIsTheOneTested(page: String) throws {
         let source = URL(filePath: #filePath)
         let root = source.deletingLastPathComponent().appending(path: "../../..").standardizedFileURL
