@@ -60,8 +60,6 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case cacheFull
         /// There is not enough memory.
         case outOfMemory
-        /// The operation does not take elements of this type.
-        case wrongElementType
         /// A packed matrix is for another instruction set, size or element type, or is none.
         case packedMismatch
     }

@@ -15,7 +15,8 @@
 /// - Throws: ``KernelError`` if an argument is wrong.
 /// - Complexity: O(*count · m · n · k*).
 public func matmul(
-    pairs a: [some StridedTensor], _ b: [some StridedTensor], transposeA: Bool = false, transposeB: Bool = false,
+    pairs a: [some StridedTensor<Float>], _ b: [some StridedTensor<Float>], transposeA: Bool = false,
+    transposeB: Bool = false,
     alpha: Float = 1, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> [Tensor] {
@@ -34,7 +35,8 @@ public func matmul(
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    pairs a: [some StridedTensor], _ b: [some StridedTensor], into outputs: inout [Tensor], transposeA: Bool = false,
+    pairs a: [some StridedTensor<Float>], _ b: [some StridedTensor<Float>], into outputs: inout [Tensor],
+    transposeA: Bool = false,
     transposeB: Bool = false, alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) {
@@ -52,7 +54,7 @@ private struct MatrixList {
     let isTransposed: Bool
 
     init(
-        _ argument: KernelError.Argument, _ list: [some StridedTensor], transposed: Bool
+        _ argument: KernelError.Argument, _ list: [some StridedTensor<Float>], transposed: Bool
     ) throws(KernelError) {
         guard let first = list.first?.view else {
             throw KernelError(
@@ -120,7 +122,8 @@ private struct MatrixBatchCall {
     }
 
     func run(
-        _ aTensors: [some StridedTensor], _ bTensors: [some StridedTensor], into outputs: inout [Tensor], alpha: Float,
+        _ aTensors: [some StridedTensor<Float>], _ bTensors: [some StridedTensor<Float>], into outputs: inout [Tensor],
+        alpha: Float,
         beta: Float, _ kernel: AttentionKernel, _ execution: Execution
     ) throws(KernelError) {
         guard outputs.count == batch else {

@@ -44,7 +44,7 @@ public func matmul(
 /// - Returns: `[m, n]` or `[batch, m, n]`, the same bits as with `b` unpacked.
 /// - Throws: ``KernelError`` if an argument is wrong.
 public func matmul(
-    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false, alpha: Float = 1,
+    _ a: some StridedTensor<Float>, packed b: PackedMatrix, transposeA: Bool = false, alpha: Float = 1,
     epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Tensor {
     let call = try MatrixTensorCall(a.view, transposeA, b, epilogue)
@@ -84,7 +84,7 @@ public func matmul(
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    _ a: some StridedTensor, packed b: PackedMatrix, into output: inout Tensor, transposeA: Bool = false,
+    _ a: some StridedTensor<Float>, packed b: PackedMatrix, into output: inout Tensor, transposeA: Bool = false,
     alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) {
@@ -109,7 +109,7 @@ public func explainMatmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: some StridedTensor, packed b: PackedMatrix, transposeA: Bool = false,
+    _ a: some StridedTensor<Float>, packed b: PackedMatrix, transposeA: Bool = false,
     alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {

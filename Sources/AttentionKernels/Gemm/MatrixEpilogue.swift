@@ -42,12 +42,12 @@ public struct MatmulEpilogue: Sendable {
     /// What is applied to the sum.
     public var activation: Activation
     /// What is added after the activation, `[m, n]` for every matrix of the batch or `[batch, m, n]`.
-    public var residual: (any StridedTensor)?
+    public var residual: (any StridedTensor<Float>)?
 
     /// An epilogue; by default it does nothing.
     public init(
         rowScale: Tensor? = nil, columnScale: Tensor? = nil, bias: Tensor? = nil, activation: Activation = .none,
-        residual: (any StridedTensor)? = nil
+        residual: (any StridedTensor<Float>)? = nil
     ) {
         self.rowScale = rowScale
         self.columnScale = columnScale

@@ -57,7 +57,7 @@ public struct PackedMatrix: Sendable {
     ///   - execution: threads and instruction set.
     /// - Throws: ``KernelError`` if the rank is not 2 or memory runs out.
     public init(
-        _ tensor: some StridedTensor, transposed: Bool = false, execution: Execution = .shared
+        _ tensor: some StridedTensor<Float>, transposed: Bool = false, execution: Execution = .shared
     ) throws(KernelError) {
         let operand = try MatrixTensorOperand(.b, tensor.view, transposed: transposed)
         try self.init(operand.input, execution: execution)
