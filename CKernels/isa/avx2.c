@@ -22,7 +22,7 @@
 #define CK_VALUE_ROWS 4
 #define CK_DECODE_VECTORS 2
 #define CK_DECODE_VALUES 8
-#define CK_DECODE_ROWS 8
+#define CK_DECODE_ROWS 4
 #define CK_PIPELINED_EXP 0
 #define CK_FMA_INSTRUCTION "vfmadd231ps %2, %1, %0"
 #define CK_PIN(v) __asm__ volatile("" : "+x"(v))

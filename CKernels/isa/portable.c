@@ -20,7 +20,7 @@
 #define CK_VALUE_ROWS 4
 #define CK_DECODE_VECTORS 2
 #define CK_DECODE_VALUES 8
-#define CK_DECODE_ROWS 4
+#define CK_DECODE_ROWS 2
 #define CK_PIPELINED_EXP 0
 #define CK_PIN(v) ((void)(v))
 #include "../kernels/vec.h"
