@@ -1,6 +1,10 @@
 // The vector vocabulary of the templates, over clang's vector extension: VL lanes of f32 or int32.
 // An isa/*.c defines CK_VL, CK_FMA, vi_round and, where the machine has masks, vf_load_n and
 // vf_store_n; the rest is the same for all. Everything here is inlined; vectors never cross a file.
+#ifndef CK_BF16_DOT
+#define CK_BF16_DOT 0  // a dot product of bf16 pairs, see isa/avx512bf16.c
+#endif
+
 #define CK_INLINE static inline __attribute__((always_inline))
 
 typedef float vf __attribute__((ext_vector_type(CK_VL)));
@@ -58,6 +62,11 @@ CK_INLINE void vf_accumulate_where(const vmask mask, vf *const acc, const vf x, 
     *acc = mask ? vf_fma(x, y, *acc) : *acc;
 }
 #endif
+
+CK_INLINE vi vi_shift_right_16(const vi v) {
+    typedef uint32_t vu __attribute__((ext_vector_type(CK_VL)));
+    return (vi)((vu)v >> 16);
+}
 
 CK_INLINE vf vf_max(const vf a, const vf b) { return a > b ? a : b; }
 CK_INLINE vf vf_min(const vf a, const vf b) { return a < b ? a : b; }

@@ -10,7 +10,7 @@ import Testing
 
     static let kernels = [ck_kernel.CK_NAIVE, ck_kernel.CK_BLOCKED, ck_kernel.CK_FUSED]
     static let maskings: [AttentionCase.Masking] = [[], [.bottomRight, .keyLengths], [.topLeft, .drop, .bias]]
-    static let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 35, keys: 141, headDim: 43, valueDim: 29)
+    static let shape = Shape(heads: 2, kvHeads: 1, queries: 35, keys: 141, headDim: 43, valueDim: 29)
 
     /// Half an ulp of the output type beyond what the computation in f32 may err by; and with probabilities in
     /// bf16, whose relative error is at most 2^-8 in P V and in l, 2^-7 of the largest |V|.
@@ -25,10 +25,10 @@ import Testing
                     let result = try attention.run(kernel, isa: isa, threads: 2)
                     let dot = kernel == ck_kernel.CK_FUSED && types.usesDot(isa)
                     let allowed = bound(naive.output, oracle.output) + (dot ? largest * 0x1p-6 : 0)
-                    for (value, exact) in zip(result.output, oracle.output) {
-                        let half = types.o == .float32 ? 0 : types.o.ulp(exact) * 0.5001
-                        #expect(abs(Double(value) - exact) <= allowed + half, "\(isa.name) \(kernel)")
+                    let worst = zip(result.output, oracle.output).map { value, exact in
+                        abs(Double(value) - exact) - (types.o == .float32 ? 0 : types.o.ulp(exact) * 0.5001)
                     }
+                    #expect(worst.allSatisfy { $0 <= allowed }, "\(isa.name) \(kernel): \(worst.max() ?? 0)")
                     let lseBound = bound(naive.lse, oracle.lse) + (dot ? 0x1p-8 : 0)
                     #expect(largestError(result.lse, oracle.lse) <= lseBound, "\(isa.name) \(kernel)")
                 }
@@ -67,10 +67,11 @@ import Testing
         for kernel in Self.kernels {
             for isa in Isas.all {
                 let output = try attention.run(kernel, isa: isa).output
-                for (c, value) in output.prefix(values.count).enumerated() {
-                    let same = value == expected[c] || value.isNaN && expected[c].isNaN
-                    #expect(same, "\(isa.name) \(kernel): \(values[c]) became \(value), not \(expected[c])")
+                let wrong = (0..<values.count).filter { c in
+                    output[c] != expected[c] && !(output[c].isNaN && expected[c].isNaN)
                 }
+                let first = wrong.first.map { "\(values[$0]) became \(output[$0]), not \(expected[$0])" }
+                #expect(wrong.isEmpty, "\(isa.name) \(kernel): \(first ?? "")")
             }
         }
     }
