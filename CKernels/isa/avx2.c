@@ -8,7 +8,7 @@
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define CK_OPS ck_ops_avx2
 #define CK_ISA_ID CK_ISA_AVX2
 #define CK_VL 8
@@ -24,6 +24,9 @@
 #define CK_FMA_INSTRUCTION "vfmadd231ps %2, %1, %0"
 #define CK_PIN(v) __asm__ volatile("" : "+x"(v))
 #define CK_HAS_PARTIAL 1
+#define CK_HAS_F16 1
+#define CK_HAS_BF16_DOT 0
+#define CK_HAS_I8_DOT 0
 #include "../kernels/vec.h"
 
 CK_INLINE vi vi_round(const vf x) { return (vi)_mm256_cvtps_epi32((__m256)x); }
@@ -35,6 +38,9 @@ CK_INLINE vf vf_load_n(const float *const p, const int64_t n) {
 CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
     _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
 }
+#define vf_from_f16(bits) ((vf)_mm256_cvtph_ps((__m128i)(bits)))
+#define vf_to_f16(x) ((vh)_mm256_cvtps_ph((__m256)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define vi_multiply_pairs(x, y) ((vi)_mm256_madd_epi16((__m256i)(x), (__m256i)(y)))
 #include "../kernels/all.inc"
 #pragma clang attribute pop
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../gemm_stored.h"
 #include "../numerics.h"
 #include "../ops.h"
 #include "../problem.h"
