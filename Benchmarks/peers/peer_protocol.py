@@ -8,13 +8,17 @@ float32 in the order batch, head, query, column. What is not timed belongs into 
 
 import json
 import os
-import sys
 import time
 import traceback
 
-# Frameworks print to the standard output: it becomes the standard error, and the answers get a copy of their own.
+# The pipes are the protocol's alone: a framework may print, and one that forks may close the standard input. What it sees
+# is the standard error and nothing.
+_requests = os.fdopen(os.dup(0))
 _answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
+_nothing = os.open(os.devnull, os.O_RDONLY)
+os.dup2(_nothing, 0)
+os.close(_nothing)
 
 
 class Refused(Exception):
@@ -84,8 +88,6 @@ class _Server:
     def _run(self, request):
         route = request["route"]
         run = self.prepared[route][0]
-        for _ in range(request["warmUps"]):
-            run()
         seconds = []
         result = None
         for _ in range(request["repetitions"]):
@@ -111,7 +113,7 @@ class _Server:
 def serve(make_peer):
     """Answers requests from the standard input until it ends."""
     server = _Server(make_peer)
-    for line in sys.stdin:
+    for line in _requests:
         try:
             answer = server.answer(json.loads(line))
         except Refused as refusal:

@@ -44,7 +44,7 @@ import Testing
     // little less often.
     @Test func intervalsCoverTheTruth() throws {
         var covered = 0
-        for run in 0..<200 {
+        for run in 0..<50 {
             let seed = UInt64(2 * run)
             let ratio = try #require(
                 Bootstrap.ratio(
@@ -52,7 +52,7 @@ import Testing
                     to: times(1, spread: 0.1, count: 15, seed: seed + 2)))
             if ratio.interval.contains(1.2) { covered += 1 }
         }
-        #expect((170...200).contains(covered), "\(covered) of 200")
+        #expect(covered >= 42, "\(covered) of 50")
     }
 
     @Test func tiesAreTiesByEitherRule() throws {

@@ -145,7 +145,7 @@ public final class CompareRunner {
 
     private func check(_ own: OwnAttention, _ reference: AttentionReference) -> Check {
         do throws(ContestantFailure) {
-            _ = try own.burst(warmUps: 0, repetitions: 1)
+            _ = try own.burst(1)
             return judge(own.error(reference), bound: reference.outputBound)
         } catch {
             return (nil, error.description)
@@ -158,7 +158,8 @@ public final class CompareRunner {
         do throws(ContestantFailure) {
             try peer.prepare(message)
             // The first run compiles, allocates and warms up; the second tells how long one takes.
-            let seconds = try peer.burst(warmUps: 1, repetitions: 1)[0]
+            _ = try peer.burst(1)
+            let seconds = try peer.burst(1)[0]
             let check = judge(
                 try peer.error(reference, outputTo: "\(folder)/output"),
                 bound: reference.outputBound * Self.peerTolerance)

@@ -65,9 +65,8 @@ final class OwnAttention: Contestant {
         output = try Tensor(shape: [shape.batch, shape.heads, shape.queryLength, shape.valueDim]) { _ in .nan }
     }
 
-    func burst(warmUps: Int, repetitions: Int) throws(ContestantFailure) -> [Double] {
+    func burst(_ repetitions: Int) throws(ContestantFailure) -> [Double] {
         do throws(KernelError) {
-            for _ in 0..<warmUps { try run() }
             var seconds: [Double] = []
             for _ in 0..<repetitions {
                 let start = Stopwatch.now

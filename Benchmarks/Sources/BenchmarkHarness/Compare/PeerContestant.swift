@@ -22,9 +22,9 @@ final class PeerContestant: Contestant {
         _ = try session.ask(.init(ask: "prepare", route: route, attention: attention), timeLimit: timeLimit)
     }
 
-    func burst(warmUps: Int, repetitions: Int) throws(ContestantFailure) -> [Double] {
+    func burst(_ repetitions: Int) throws(ContestantFailure) -> [Double] {
         let answer = try session.ask(
-            .init(ask: "run", route: route, warmUps: warmUps, repetitions: repetitions), timeLimit: timeLimit)
+            .init(ask: "run", route: route, repetitions: repetitions), timeLimit: timeLimit)
         guard let seconds = answer.seconds, seconds.count == repetitions, seconds.allSatisfy({ $0 > 0 }) else {
             throw ContestantFailure("it answered \(answer.seconds?.count ?? 0) times, not \(repetitions) positive ones")
         }

@@ -31,13 +31,17 @@ final class GemmContestant: Contestant {
     let processIdentifier = getpid()
     private let matrices: GemmMatrices
     private var product: Tensor
+    private let begin: () throws(ContestantFailure) -> Void
     private let multiply: (GemmMatrices, inout Tensor) throws(ContestantFailure) -> Void
     private var groupSize = 1
 
+    /// - Parameter begin: called once before the calls of a burst.
     private init(
-        _ matrices: GemmMatrices, _ multiply: @escaping (GemmMatrices, inout Tensor) throws(ContestantFailure) -> Void
+        _ matrices: GemmMatrices, begin: @escaping () throws(ContestantFailure) -> Void = {},
+        _ multiply: @escaping (GemmMatrices, inout Tensor) throws(ContestantFailure) -> Void
     ) throws(KernelError) {
         self.matrices = matrices
+        self.begin = begin
         self.multiply = multiply
         product = try matrices.emptyProduct()
     }
@@ -67,8 +71,9 @@ final class GemmContestant: Contestant {
     static func peer(
         _ library: GemmLibrary, _ matrices: GemmMatrices, threads: Int
     ) throws(KernelError) -> GemmContestant {
-        try GemmContestant(matrices) { matrices, product throws(ContestantFailure) in
-            try library.use(threads: threads)
+        // Not before each call: a library may plan anew whenever it is told.
+        let begin = { () throws(ContestantFailure) in try library.use(threads: threads) }
+        return try GemmContestant(matrices, begin: begin) { matrices, product throws(ContestantFailure) in
             let workload = matrices.workload
             var failure: ContestantFailure?
             workload.a.span.withUnsafeBufferPointer { a in
@@ -88,8 +93,8 @@ final class GemmContestant: Contestant {
         }
     }
 
-    func burst(warmUps: Int, repetitions: Int) throws(ContestantFailure) -> [Double] {
-        for _ in 0..<warmUps { try multiply(matrices, &product) }
+    func burst(_ repetitions: Int) throws(ContestantFailure) -> [Double] {
+        try begin()
         var seconds: [Double] = []
         var done = 0
         while done < repetitions {

@@ -120,7 +120,7 @@ public struct GemmRunner {
         _ contestant: GemmContestant, _ reference: GemmReference
     ) -> (error: Double?, problem: String?) {
         do throws(ContestantFailure) {
-            _ = try contestant.burst(warmUps: 0, repetitions: 1)
+            _ = try contestant.burst(1)
         } catch {
             return (nil, error.description)
         }

@@ -10,8 +10,6 @@ enum PeerMessages {
         var route: String?
         /// For `prepare`: the case.
         var attention: AttentionCase?
-        /// For `run`: how often to repeat untimed, first.
-        var warmUps: Int?
         /// For `run`: how often to repeat, each timed.
         var repetitions: Int?
         /// For `write`: the file to write the output to.
