@@ -118,6 +118,8 @@ public final class CompareRunner {
         }
         let contestants: [any Contestant] = [own] + peers
         let checks = [check(own, reference)] + peers.map { check($0, message, reference) }
+        // Everyone has read the tensors: an interrupted contest leaves no large files.
+        for tensor in message.tensors.values { try? FileManager.default.removeItem(atPath: tensor.path) }
         let peakBefore = try peak()
         let accepted = contestants.indices.filter { checks[$0].problem == nil }
         let results = contest.run(accepted.map { contestants[$0] })

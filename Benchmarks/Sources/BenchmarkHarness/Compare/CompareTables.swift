@@ -50,7 +50,7 @@ public enum CompareTables {
 
     private static func heading(_ document: CompareDocument) -> String {
         guard let first = document.cases.first else { return "No cases" }
-        return "f32, \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), FMA peak "
+        return "\(first.dtype), \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), FMA peak "
             + "\(NumberText.fixed(first.peakGflops, 1)) GFLOP/s"
     }
 

@@ -53,9 +53,9 @@ public enum GemmTables {
     }
 
     private static func heading(_ document: GemmDocument, _ threads: Int) -> String {
-        let first = document.cases.first { $0.threads == threads }
-        return "f32, \(threads) thread\(threads == 1 ? "" : "s"), \(first?.isa ?? ""), FMA peak "
-            + "\(NumberText.fixed(first?.peakGflops ?? 0, 1)) GFLOP/s"
+        guard let first = document.cases.first(where: { $0.threads == threads }) else { return "No cases" }
+        return "\(first.dtype), \(threads) thread\(threads == 1 ? "" : "s"), \(first.isa), FMA peak "
+            + "\(NumberText.fixed(first.peakGflops, 1)) GFLOP/s"
     }
 
     private static func table(_ document: GemmDocument, _ threads: Int) -> TextTable {
