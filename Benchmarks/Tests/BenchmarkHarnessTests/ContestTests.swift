@@ -39,7 +39,8 @@ private final class Scripted: Contestant {
 }
 
 @Suite struct ContestTests {
-    private let contest = Contest(rounds: 6, burstSeconds: 0.01, contestantSeconds: 10)
+    private let contest = Contest(
+        rounds: 6, burstSeconds: 0.01, firstWarmUpSeconds: 0, contestantSeconds: 10)
 
     @Test func everyRoundHasABurstOfEach() {
         let log = Scripted.Log()

@@ -58,7 +58,7 @@ public final class CompareRunner {
     public init(_ plan: Plan, catalog: PeerCatalog = PeerCatalog()) throws(HarnessError) {
         self.plan = plan
         self.catalog = catalog
-        contest = plan.quick ? Contest(rounds: 5, burstSeconds: 0.01, contestantSeconds: 1) : Contest()
+        contest = plan.quick ? .quick : Contest()
         let name = "attention-bench-compare-\(UUID().uuidString)"
         folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
         do {

@@ -31,8 +31,13 @@ struct Contest: Sendable {
     var warmUpSeconds = 0.005
     /// The seconds after which a burst is timed all the same.
     var warmUpLimitSeconds = 0.15
+    /// The seconds of a contestant's first warm-up, which shows how fast it can be.
+    var firstWarmUpSeconds = 0.15
     /// The seconds that all rounds of one contestant may take; a slow one has fewer rounds, but not below 5.
     var contestantSeconds = 6.0
+
+    /// Fewer and shorter rounds.
+    static let quick = Contest(rounds: 5, burstSeconds: 0.01, firstWarmUpSeconds: 0.02, contestantSeconds: 1)
 
     private static let leastRounds = 5
     /// A repetition of a warm contestant takes at most this many times the shortest so far.
@@ -88,11 +93,12 @@ struct Contest: Sendable {
             shortest = min(shortest, seconds.min() ?? .infinity)
             return seconds
         }
-        let start = Stopwatch.now
+        let (start, isFirst) = (Stopwatch.now, shortest == .infinity)
         // A long repetition is its own warm-up: waking threads is nothing beside it.
-        while shortest < burstSeconds || shortest == .infinity {
+        while isFirst || shortest < burstSeconds {
             let isWarm = try repeated(for: warmUpSeconds).contains { $0 <= Self.warmFactor * shortest }
-            if isWarm || Stopwatch.now - start > warmUpLimitSeconds { break }
+            let seconds = Stopwatch.now - start
+            if isFirst ? seconds > firstWarmUpSeconds : isWarm || seconds > warmUpLimitSeconds { break }
         }
         return try repeated(for: burstSeconds)
     }

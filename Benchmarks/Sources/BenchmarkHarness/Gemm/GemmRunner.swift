@@ -48,9 +48,7 @@ public struct GemmRunner {
     /// A runner; it opens the peers. One that cannot be opened is in the document with the reason.
     public init(_ plan: Plan) {
         self.plan = plan
-        contest =
-            plan.quick
-            ? Contest(rounds: 5, burstSeconds: 0.005, contestantSeconds: 1) : Contest()
+        contest = plan.quick ? .quick : Contest()
         open(plan.cblasPaths, .cblas)
         open(plan.oneDNNPaths, .oneDNN)
     }
