@@ -113,7 +113,7 @@ typedef struct ck_ops {
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.
     void (*attention_combine)(const ck_fused_task *task);
-    int64_t (*probe_fma)(int64_t iterations);
+    int64_t (*probe)(const ck_probe *probe, int64_t slice);
 } ck_ops;
 
 extern const ck_ops ck_ops_portable, ck_ops_avx2, ck_ops_avx512, ck_ops_avx512bf16, ck_ops_neon;
