@@ -6,5 +6,8 @@ struct AttentionBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attention-bench",
         abstract: "Measures, applies and verifies the attention kernels on this machine.",
-        subcommands: [SweepCommand.self, ApplyCommand.self, VerifyCommand.self, InfoCommand.self])
+        subcommands: [
+            SweepCommand.self, PeaksCommand.self, BaselineCommand.self, CheckCommand.self, ApplyCommand.self,
+            VerifyCommand.self, InfoCommand.self,
+        ])
 }

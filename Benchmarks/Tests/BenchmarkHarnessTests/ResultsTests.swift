@@ -11,7 +11,7 @@ import Testing
         #expect(problems.isEmpty)
         let folder = document.machine.folderName
         #expect(directory.contents() == ["README.md", folder].sorted())
-        #expect(directory.contents(of: folder) == ["sweep.csv", "sweep.json"])
+        #expect(directory.contents(of: folder) == ["peaks.json", "sweep.csv", "sweep.json"])
         let page = try directory.text("README.md")
         #expect(page.contains("## \(document.machine.name), \(document.machine.cores) cores"))
         #expect(page.contains("### f32, B=1 H=8 D=64, causal, 2 threads, portable"))
@@ -76,7 +76,8 @@ import Testing
         let names = ["peak", "time"].flatMap {
             ["\($0)-f32-b1-h8-d64-portable.png", "\($0)-f32-b1-h8-d64-portable.svg"]
         }
-        #expect(directory.contents(of: folder) == (names + ["notes.svg", "sweep.csv", "sweep.json"]).sorted())
+        #expect(
+            directory.contents(of: folder) == (names + ["notes.svg", "peaks.json", "sweep.csv", "sweep.json"]).sorted())
         let svg = try directory.text("\(folder)/time-f32-b1-h8-d64-portable.svg")
         #expect(svg.contains("<svg") && svg.contains("fused") && svg.contains("sequence length"))
         let png = try #require(FileManager.default.contents(atPath: directory.file("\(folder)/\(names[0])")))

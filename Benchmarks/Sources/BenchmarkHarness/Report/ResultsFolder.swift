@@ -2,7 +2,34 @@ import Foundation
 
 /// Writes everything a sweep leaves behind in a folder of results.
 public enum ResultsFolder {
-    /// Writes `directory/<machine>/sweep.json` and `.csv`, the plots beside them, and `directory/README.md`.
+    /// Where the cases of an interrupted sweep are kept.
+    public static func partialPath(_ directory: String) -> String {
+        "\(directory)/\(MachineReport.current(PeakMeter()).folderName)/sweep.partial.json"
+    }
+
+    /// Reads the interrupted sweep that lies in `directory`, if it can be gone on from.
+    ///
+    /// - Throws: ``HarnessError`` if there is none, or it is of another commit or measured otherwise.
+    public static func partial(_ directory: String, settings: SweepSettings) throws(HarnessError) -> SweepDocument {
+        let path = partialPath(directory)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw HarnessError("--resume: there is no interrupted sweep at \(path)")
+        }
+        let document = try SweepDocument.read(path: path)
+        let commit = SourceRevision.describe()
+        guard document.commit == commit else {
+            throw HarnessError("--resume: \(path) is of commit \(document.commit); it should be of \(commit)")
+        }
+        guard document.settings == settings.record else {
+            throw HarnessError(
+                "--resume: \(path) was measured with another seed, limit of naive cases or pinning; they should be equal"
+            )
+        }
+        return document
+    }
+
+    /// Writes `directory/<machine>/sweep.json`, `.csv` and `peaks.json`, the plots beside them, and
+    /// `directory/README.md`.
     ///
     /// - Returns: sentences about what could not be done: plots without gnuplot, earlier sweeps that cannot be read.
     /// - Throws: ``HarnessError`` if a file cannot be written.
@@ -13,6 +40,7 @@ public enum ResultsFolder {
         var problems: [String] = []
         try OutputFile.write(document.json(), to: "\(folder)/sweep.json")
         try OutputFile.write(CSV.text(document.cases), to: "\(folder)/sweep.csv")
+        if let limits = document.limits { try OutputFile.write(limits.json(), to: "\(folder)/peaks.json") }
         if plots && !document.cases.isEmpty {
             do throws(HarnessError) {
                 try Plots.draw(PlotFigure.figures(document), into: folder)

@@ -69,6 +69,12 @@ public struct SweepPanel: Sendable, Equatable {
 }
 
 extension CaseResult {
+    /// `87.5 (DRAM)`: the share of the bound, and which bound it is.
+    var boundText: String {
+        guard let percentOfBound, let bound else { return "-" }
+        return "\(NumberText.fixed(percentOfBound, 1)) (\(bound))"
+    }
+
     var lengthText: String { queryLength == keyLength ? "\(queryLength)" : "\(queryLength)x\(keyLength)" }
 }
 
@@ -79,15 +85,17 @@ public enum SweepTables {
         SweepPanel.panels(document.cases).map { panel in
             var table = TextTable([
                 ("length", .right), ("kernel", .left), ("median ms", .right), ("min", .right), ("max", .right),
-                ("reps", .right), ("GFLOP/s", .right), ("% peak", .right), ("vs naive", .right),
-                ("vs blocked", .right), ("max error", .right), ("", .left),
+                ("reps", .right), ("GFLOP/s", .right), ("% peak", .right), ("% bound", .right), ("bound", .left),
+                ("vs naive", .right), ("vs blocked", .right), ("max error", .right), ("", .left),
             ])
             for result in panel.cases {
                 table.add([
                     result.lengthText, result.kernel, NumberText.significant(result.medianMs),
                     NumberText.significant(result.minMs), NumberText.significant(result.maxMs),
                     "\(result.repetitions)", NumberText.significant(result.gflops),
-                    NumberText.fixed(result.percentOfPeak, 1), panel.speedUp(result, over: "naive"),
+                    NumberText.fixed(result.percentOfPeak, 1),
+                    result.percentOfBound.map { NumberText.fixed($0, 1) } ?? "-", result.bound ?? "-",
+                    panel.speedUp(result, over: "naive"),
                     panel.speedUp(result, over: "blocked"), NumberText.error(result.maxError),
                     result.disturbed ? "disturbed" : "",
                 ])
@@ -100,8 +108,8 @@ public enum SweepTables {
     static func markdown(_ panel: SweepPanel) -> String {
         var table = TextTable([
             ("length", .right), ("naive ms", .right), ("blocked ms", .right), ("fused ms", .right),
-            ("fused GFLOP/s", .right), ("fused % of peak", .right), ("fused vs naive", .right),
-            ("fused vs blocked", .right), ("fused max error", .right),
+            ("fused GFLOP/s", .right), ("fused % of peak", .right), ("fused % of bound", .right),
+            ("fused vs naive", .right), ("fused vs blocked", .right), ("fused max error", .right),
         ])
         for length in panel.lengths {
             func milliseconds(_ kernel: String) -> String {
@@ -113,7 +121,7 @@ public enum SweepTables {
             table.add([
                 length, milliseconds("naive"), milliseconds("blocked"), milliseconds("fused"),
                 fused.map { NumberText.significant($0.gflops) } ?? "-",
-                fused.map { NumberText.fixed($0.percentOfPeak, 1) } ?? "-",
+                fused.map { NumberText.fixed($0.percentOfPeak, 1) } ?? "-", fused.map(\.boundText) ?? "-",
                 fused.map { panel.speedUp($0, over: "naive") } ?? "-",
                 fused.map { panel.speedUp($0, over: "blocked") } ?? "-",
                 fused.map { NumberText.error($0.maxError) } ?? "-",
