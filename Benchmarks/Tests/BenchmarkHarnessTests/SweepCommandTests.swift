@@ -24,7 +24,7 @@ import Testing
         #expect(directory.contents() == ["results", "run", "x.csv"])
         #expect(
             directory.contents(of: "results/\(document.machine.folderName)") == [
-                "peaks.json", "sweep.csv", "sweep.json",
+                "index.html", "peaks.json", "sweep.csv", "sweep.json",
             ])
         #expect(try directory.text("x.csv").split(separator: "\n").count == 5)
     }

@@ -28,8 +28,8 @@ public enum ResultsFolder {
         return document
     }
 
-    /// Writes `directory/<machine>/sweep.json`, `.csv` and `peaks.json`, the plots beside them, and
-    /// `directory/README.md`.
+    /// Writes `directory/<machine>/sweep.json`, `.csv` and `peaks.json`, the plots and `index.html` beside them,
+    /// and `directory/README.md`.
     ///
     /// - Returns: sentences about what could not be done: plots without gnuplot, earlier sweeps that cannot be read.
     /// - Throws: ``HarnessError`` if a file cannot be written.
@@ -43,13 +43,19 @@ public enum ResultsFolder {
         if let limits = document.limits { try OutputFile.write(limits.json(), to: "\(folder)/peaks.json") }
         if plots && !document.cases.isEmpty {
             do throws(HarnessError) {
-                try Plots.draw(PlotFigure.figures(document), into: folder)
+                try Plots.draw(figures(document, in: folder), into: folder)
             } catch {
                 problems.append(error.description)
             }
         }
+        try OutputFile.write(HTMLReport.page(document, folder: folder), to: "\(folder)/index.html")
         let (page, unreadable) = ResultsPage.text(directory: directory)
         try OutputFile.write(page, to: "\(directory)/README.md")
         return problems + unreadable
+    }
+
+    /// Every figure that the sweep and the comparison with peers beside it have the numbers for.
+    static func figures(_ document: SweepDocument, in folder: String) -> [Figure] {
+        Plots.figures(document, peers: try? PeersRecord.read(path: "\(folder)/compare.json"))
     }
 }

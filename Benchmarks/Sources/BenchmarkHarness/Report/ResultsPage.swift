@@ -37,25 +37,15 @@ public enum ResultsPage {
             "\(machine.os); instruction sets \(machine.isas.joined(separator: ", ")); L1d "
                 + "\(NumberText.bytes(machine.l1dBytes)), L2 \(NumberText.bytes(machine.l2Bytes)), last level "
                 + "\(NumberText.bytes(machine.l3Bytes)); threads by \(machine.backend); Swift \(machine.swift); commit "
-                + "\(document.commit); \(document.date). Data: [sweep.json](\(folder)/sweep.json), "
+                + "\(document.commit); \(document.date). All of it on one page: [index.html](\(folder)/index.html). Data: [sweep.json](\(folder)/sweep.json), "
                 + "[sweep.csv](\(folder)/sweep.csv).", "",
         ]
-        var peaks = TextTable([
-            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
-            ("lowest along the run", .right),
-        ])
-        for peak in machine.peaks {
-            peaks.add([
-                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
-                NumberText.fixed(peak.lowestGflops, 1),
-            ])
-        }
-        lines.append(peaks.markdown)
+        lines.append(peaks(document).markdown)
         lines += notes(document)
-        for figure in PlotFigure.figures(document) {
+        for figure in ResultsFolder.figures(document, in: "\(directory)/\(folder)") {
             let path = "\(folder)/\(figure.name).svg"
             guard FileManager.default.fileExists(atPath: "\(directory)/\(path)") else { continue }
-            lines += ["![\(figure.quantity.title), \(figure.shapeText)](\(path))", ""]
+            lines += ["![\(figure.title), \(figure.subtitle)](\(path))", ""]
         }
         for panel in SweepPanel.panels(document.cases) {
             lines += ["### \(panel.key.text)", "", SweepTables.markdown(panel)]
@@ -63,13 +53,29 @@ public enum ResultsPage {
         return lines.joined(separator: "\n")
     }
 
-    private static func notes(_ document: SweepDocument) -> [String] {
+    /// The FMA peaks of the run.
+    static func peaks(_ document: SweepDocument) -> TextTable {
+        var table = TextTable([
+            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
+            ("lowest along the run", .right),
+        ])
+        for peak in document.machine.peaks {
+            table.add([
+                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
+                NumberText.fixed(peak.lowestGflops, 1),
+            ])
+        }
+        return table
+    }
+
+    /// What a reader must know about the numbers, in Markdown.
+    static func notes(_ document: SweepDocument) -> [String] {
         var lines = document.machine.scalingRemarks.flatMap { [$0, ""] }
         let disturbed = document.cases.count(where: \.disturbed)
         if disturbed > 0 {
             lines += [
                 "**The machine was disturbed:** beside \(disturbed) of \(document.cases.count) cases the peak fell more "
-                    + "than 5 % below the run's best.", "",
+                    + "than 5 % below the run's best, or other work used their cores.", "",
             ]
         }
         for failure in document.failed {

@@ -5,9 +5,9 @@ public struct TextTable: Sendable, Equatable {
         case left, right
     }
 
-    private let titles: [String]
-    private let alignments: [Alignment]
-    private var rows: [[String]] = []
+    let titles: [String]
+    let alignments: [Alignment]
+    private(set) var rows: [[String]] = []
 
     /// A table with the given columns and no rows.
     public init(_ columns: [(title: String, alignment: Alignment)]) {
