@@ -8,6 +8,6 @@ struct AttentionBench: ParsableCommand {
         abstract: "Measures, applies and verifies the attention kernels on this machine.",
         subcommands: [
             SweepCommand.self, PeaksCommand.self, BaselineCommand.self, CheckCommand.self, ApplyCommand.self,
-            VerifyCommand.self, InfoCommand.self,
+            VerifyCommand.self, MapCommand.self, InfoCommand.self,
         ])
 }
