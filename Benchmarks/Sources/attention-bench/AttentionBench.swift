@@ -7,7 +7,8 @@ struct AttentionBench: ParsableCommand {
         commandName: "attention-bench",
         abstract: "Measures, applies and verifies the attention kernels on this machine.",
         subcommands: [
-            SweepCommand.self, PeaksCommand.self, BaselineCommand.self, CheckCommand.self, ApplyCommand.self,
+            SweepCommand.self, ReportCommand.self, PeaksCommand.self, BaselineCommand.self, CheckCommand.self,
+            ApplyCommand.self,
             VerifyCommand.self, MapCommand.self, InfoCommand.self,
         ])
 }

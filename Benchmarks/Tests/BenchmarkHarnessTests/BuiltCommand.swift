@@ -28,9 +28,11 @@ enum BuiltCommand {
         return directory
     }
 
-    static func run(_ arguments: [String], environment: [String: String] = [:], in directory: String? = nil) throws
-        -> Outcome
-    {
+    /// Runs the command to its end, or until `condition` holds: then it gets `signal`.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil,
+        interruptWhen condition: (() -> Bool)? = nil, by signal: Int32 = SIGINT
+    ) throws -> Outcome {
         let path = try #require(path)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
@@ -48,6 +50,10 @@ enum BuiltCommand {
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("out")))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("err")))
         try process.run()
+        if let condition {
+            while process.isRunning && !condition() { usleep(1000) }
+            kill(process.processIdentifier, signal)
+        }
         process.waitUntilExit()
         return Outcome(
             exitCode: process.terminationStatus, output: try scratch.text("out"), errors: try scratch.text("err"))

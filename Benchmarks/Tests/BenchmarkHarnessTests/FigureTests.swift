@@ -106,14 +106,14 @@ import Testing
         // Bars of a group stand beside each other.
         #expect(abs(panel.series[1].points[0].x - panel.series[0].points[0].x - 0.4) < 1e-9)
         let script = GnuplotScript.text(figure, format: .svg, path: "x")
-        #expect(script.contains("with boxes") && script.contains("with yerrorbars"))
+        #expect(script.contains("with boxes") && script.contains("with vectors"))
     }
 
     @Test func scriptsQuoteWhatTheyAreGiven() {
         let figures = SweepFigures.figures(sampleDocument())
         let script = GnuplotScript.text(figures[0], format: .svg, path: "out \"x\".svg")
         #expect(script.contains("set output \"out \\\"x\\\".svg\""))
-        #expect(script.components(separatedBy: "\nplot ").count == 5)
+        #expect(script.components(separatedBy: "\nplot ").count == 6)
         #expect(script.contains("set logscale y 10") && script.contains("set logscale x 2"))
         let peak = GnuplotScript.text(figures[1], format: .png, path: "x")
         #expect(peak.contains("set yrange [0.0:100.0]") && peak.contains("unset logscale y"))

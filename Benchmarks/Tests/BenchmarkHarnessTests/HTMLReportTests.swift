@@ -61,6 +61,14 @@ import Testing
         #expect(open.isEmpty, "\(open) stay open")
     }
 
+    @Test func reportDrawsAgainWithPeers() throws {
+        let outcome = try BuiltCommand.run(["report", "--output", directory.path])
+        #expect(outcome.exitCode == 0 && outcome.output.contains(document.machine.folderName), "\(outcome.errors)")
+        #expect(try directory.text("\(document.machine.folderName)/index.html") == page)
+        let empty = try TemporaryDirectory()
+        try BuiltCommand.expectError(["report", "--output", empty.path], "holds no results")
+    }
+
     @Test func namesCannotBreakThePage() throws {
         var strange = document
         strange.machine.name = "CPU <script>\"&"
@@ -68,7 +76,7 @@ import Testing
         #expect(page.contains("CPU &lt;script&gt;&quot;&amp;") && !page.contains("<script"))
     }
 
-    private static let browser = ["chromium", "chromium-browser", "google-chrome"].compactMap(CommandLineTool.find)
+    static let browser = ["chromium", "chromium-browser", "google-chrome"].compactMap(CommandLineTool.find)
         .first
 
     @Test(

@@ -129,6 +129,30 @@ import Testing
         #expect(cells.count == 36 && cells[0] == 1 && cells[1] == 0)
     }
 
+    private static let browser = HTMLReportTests.browser
+
+    @Test(.enabled(if: Self.browser != nil, "no Chromium is installed: nothing is pointed at"))
+    func theWeightUnderThePointerIsTold() throws {
+        let browser = try #require(Self.browser)
+        let path = directory.file("map.html")
+        #expect(
+            try BuiltCommand.run(["map", "--input", input, "--output", path, "--causal", "top-left"]).exitCode == 0)
+        let pointing = """
+            <script>const f = document.querySelector('.map[data-head="2"]'), b = f.querySelector('.frame')
+            .getBoundingClientRect(); f.dispatchEvent(new PointerEvent('pointermove', {clientX: b.left + 1, clientY: \
+            b.top + 1}));</script></body>
+            """
+        try OutputFile.write(try directory.text("map.html").replacing("</body>", with: pointing), to: path)
+        let outcome = try CommandLineTool.run(
+            browser,
+            [
+                "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=\(directory.file("profile"))",
+                "--dump-dom",
+                "file://\(path)",
+            ])
+        #expect(outcome.output.contains(">head 2: query 0 gives key 0 the weight 1</p>"), "\(outcome.errors)")
+    }
+
     @Test func oneEndingIsOneFile() throws {
         let path = directory.file("only.svg")
         #expect(try BuiltCommand.run(["map", "--input", input, "--output", path, "--size", "2"]).exitCode == 0)

@@ -14,17 +14,17 @@ import Testing
             for isa in InstructionSet.available {
                 for quantity in [PeaksRunner.Quantity.fma, PeaksRunner.Quantity.exp2] {
                     let rate = document.compute(quantity, isa: isa.name, threads: threads)
-                    #expect((rate ?? 0) > 0.1, "\(quantity) \(isa.name)")
+                    #expect((rate ?? 0) > 0, "\(quantity) \(isa.name)")
                 }
             }
             for level in MemoryLevel.allCases where level != .l3 || Machine.current.l3CacheBytes > 0 {
-                #expect((document.readBandwidth(level, threads: threads) ?? 0) > 0.1)
+                #expect((document.readBandwidth(level, threads: threads) ?? 0) > 0)
             }
         }
         #expect(document.compute.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         #expect(document.bandwidth.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         #expect(document.bandwidth.filter { $0.access.hasSuffix("streaming") }.allSatisfy { $0.level == .dram })
-        #expect(document.clock.map(\.threads) == threads && document.clock.allSatisfy { (0.2...10).contains($0.best) })
+        #expect(document.clock.map(\.threads) == threads && document.clock.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         let decoded = try JSONDecoder().decode(PeaksDocument.self, from: Data(document.json().utf8))
         #expect(decoded == document)
     }

@@ -55,6 +55,8 @@ public struct Figure: Sendable, Equatable {
         public var x: Double
         /// The height at which they stand.
         public var y: Double
+        /// A second point: the words run along the line to it. Nil for level words.
+        public var toward: Point?
     }
 
     /// One curve, cloud of points, or set of bars.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Writes a figure as a gnuplot script.
 enum GnuplotScript {
     /// What a figure is drawn as.
@@ -5,20 +7,51 @@ enum GnuplotScript {
         case svg, png
     }
 
+    /// Where things lie in a figure, in pixels: room for title, axis titles, legend and caption at any size.
+    private struct Layout {
+        let columns, rows, legendRows: Int
+        let width, height: Double
+        let left = 75.0
+        let right = 25.0
+        let top = 85.0
+        /// Between two panels.
+        let between = (x: 85.0, y: 105.0)
+
+        init(_ figure: Figure) {
+            columns = max(figure.columns, 1)
+            rows = (figure.panels.count + columns - 1) / columns
+            width = Double(max(120 + 400 * columns, 640))
+            // Names of equal width stand in columns.
+            let longest = figure.legend.map(\.name.count).max() ?? 0
+            let places = max(1, Int((width - 100) / Double(70 + 8 * longest)))
+            legendRows = max(1, (figure.legend.count + places - 1) / places)
+            height = Double(130 + 20 * legendRows + 290 * rows)
+        }
+
+        var bottom: Double { Double(115 + 20 * legendRows) }
+        /// The middle of the legend above the lower edge.
+        var legend: Double { Double(52 + 10 * legendRows) }
+
+        /// The size of one panel.
+        var panel: (width: Double, height: Double) {
+            (
+                (width - left - right - between.x * Double(columns - 1)) / Double(columns),
+                (height - top - bottom - between.y * Double(rows - 1)) / Double(rows)
+            )
+        }
+    }
+
     /// The script that draws `figure` into the file at `path`.
     static func text(_ figure: Figure, format: Format, path: String) -> String {
-        let rows = (figure.panels.count + figure.columns - 1) / max(figure.columns, 1)
-        let legendRows = (figure.legend.count + 4) / 5
-        let (width, height) = (max(120 + 400 * figure.columns, 640), 120 + 20 * legendRows + 290 * rows)
+        let layout = Layout(figure)
+        let (width, height) = (layout.width, layout.height)
+        let size = "\(Int(width)),\(Int(height))"
         let terminal =
             switch format {
-            case .svg: "svg size \(width),\(height) font 'sans-serif,13' background rgb 'white'"
-            case .png: "pngcairo size \(width),\(height) font 'sans-serif,11' background rgb 'white'"
+            case .svg: "svg size \(size) font 'sans-serif,13' background rgb 'white'"
+            case .png: "pngcairo size \(size) font 'sans-serif,11' background rgb 'white'"
             }
-        // The margins in pixels leave room for title, axis titles, legend and caption at any size.
-        let (left, right) = (75.0 / Double(width), 1 - 25.0 / Double(width))
-        let (bottom, top) = (Double(105 + 20 * legendRows) / Double(height), 1 - 85.0 / Double(height))
-        let legendHeight = Double(50 + 10 * legendRows) / Double(height)
+        let margins = [layout.left / width, 1 - layout.right / width, layout.bottom / height, 1 - layout.top / height]
         var lines = [
             "set terminal \(terminal)",
             "set output \(quoted(path))",
@@ -27,31 +60,50 @@ enum GnuplotScript {
             "set border 3",
             "set tics nomirror",
             "set bars small",
-            "set label 1 \(quoted(figure.caption)) at screen 0.5, screen \(32.0 / Double(height)) center",
-            "set multiplot layout \(rows),\(figure.columns) title \(quoted(figure.title + "\n" + figure.subtitle))"
-                + " margins screen \(left), screen \(right), screen \(bottom), screen \(top)"
-                + " spacing screen \(85.0 / Double(width)), screen \(105.0 / Double(height))",
+            "unset key",
+            "set label 1 \(quoted(figure.caption)) at screen 0.5, screen \(32 / height) center",
+            "set multiplot layout \(layout.rows),\(layout.columns) title \(quoted(figure.title + "\n" + figure.subtitle))"
+                + " margins \(margins.map { "screen \($0)" }.joined(separator: ", "))"
+                + " spacing screen \(layout.between.x / width), screen \(layout.between.y / height)",
         ]
         let styles = FigureStyle.styles(figure.legend)
-        for (index, panel) in figure.panels.enumerated() {
-            // One legend serves all panels.
-            lines.append(
-                index == 0
-                    ? "set key at screen 0.5, screen \(legendHeight) center horizontal nobox maxrows \(legendRows)"
-                    : "unset key")
-            lines += plot(panel, styles, legend: index == 0 ? figure.legend : [])
+        for panel in figure.panels {
+            lines += plot(panel, styles, layout)
             lines.append("unset label")
         }
+        lines += legend(figure, styles, layout)
         lines.append("unset multiplot")
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// One legend for all panels: a panel without axes as wide as the figure, because gnuplot breaks a legend's rows at
+    /// the width of its panel.
+    private static func legend(
+        _ figure: Figure, _ styles: [String: FigureStyle], _ layout: Layout
+    ) -> [String] {
+        let entries = figure.legend.map { "NaN \(drawing($0, styles[$0.name])) title \(quoted($0.name))" }
+        if entries.isEmpty { return [] }
+        let (low, high) = ((layout.legend - 10) / layout.height, (layout.legend + 10) / layout.height)
+        return [
+            "unset title", "unset xlabel", "unset ylabel", "unset xtics", "unset ytics", "unset border", "unset grid",
+            "unset logscale",
+            "set lmargin at screen 0.02", "set rmargin at screen 0.98", "set bmargin at screen \(low)",
+            "set tmargin at screen \(high)", "set xrange [0:1]", "set yrange [0:1]",
+            "set key at screen 0.5, screen \(layout.legend / layout.height) center center horizontal nobox "
+                + "maxrows \(layout.legendRows)",
+            "plot " + entries.joined(separator: ", \\\n     "),
+        ]
+    }
+
     private static func plot(
-        _ panel: Figure.Panel, _ styles: [String: FigureStyle], legend: [Figure.Series]
+        _ panel: Figure.Panel, _ styles: [String: FigureStyle], _ layout: Layout
     ) -> [String] {
         var lines = ["set title \(quoted(panel.title))"] + axis(panel.x, "x") + axis(panel.y, "y")
         for (index, label) in panel.labels.enumerated() {
-            lines.append("set label \(index + 2) \(quoted(label.text)) at \(label.x), \(label.y) left offset 0.3,0.5")
+            let angle = NumberText.fixed(self.angle(label, panel, layout), 1)
+            lines.append(
+                "set label \(index + 2) \(quoted(label.text)) at \(label.x), \(label.y) left rotate by \(angle) offset 0.3,0.5"
+            )
         }
         var curves: [String] = []
         for (index, series) in panel.series.enumerated() where !series.points.isEmpty {
@@ -65,14 +117,25 @@ enum GnuplotScript {
             if case .bars(let width) = series.kind { columns += ":(\(width))" }
             curves.append("$series\(index) using \(columns) \(drawing(series, styles[series.name])) notitle")
             if case .bars = series.kind, series.points.contains(where: { $0.interval != nil }) {
-                curves.append("$series\(index) using 1:2:3:4 with yerrorbars pointtype 0 linecolor rgb 'black' notitle")
+                // Not error bars: those blot out the bar around their point.
+                curves.append(
+                    "$series\(index) using 1:3:(0):($4-$3) with vectors nohead linewidth 2 linecolor rgb 'black' notitle"
+                )
             }
         }
-        // A series that has no points in this panel has its place in the legend too.
-        for series in legend {
-            curves.append("NaN \(drawing(series, styles[series.name])) title \(quoted(series.name))")
+        return lines + ["plot " + (curves.isEmpty ? "NaN notitle" : curves.joined(separator: ", \\\n     "))]
+    }
+
+    /// The angle on paper of a line from a label to the point that it runs toward, in degrees.
+    private static func angle(_ label: Figure.Label, _ panel: Figure.Panel, _ layout: Layout) -> Double {
+        guard let toward = label.toward else { return 0 }
+        func share(_ axis: Figure.Axis, _ from: Double, _ to: Double) -> Double {
+            let (low, high) = (axis.range.lowerBound, axis.range.upperBound)
+            return axis.logBase == nil ? (to - from) / (high - low) : log(to / from) / log(high / low)
         }
-        return lines + ["plot " + curves.joined(separator: ", \\\n     ")]
+        let across = share(panel.x, label.x, toward.x) * layout.panel.width
+        let up = share(panel.y, label.y, toward.y) * layout.panel.height
+        return atan2(up, across) * 180 / .pi
     }
 
     private static func drawing(_ series: Figure.Series, _ style: FigureStyle?) -> String {

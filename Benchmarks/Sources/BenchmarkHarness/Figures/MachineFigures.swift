@@ -93,10 +93,10 @@ enum MachineFigures {
             document.cases.contains { $0.isa == peak.isa && $0.threads == peak.threads }
         }
         let x = Figure.Axis(
-            title: "operations for each byte of Q, K, V and O", logBase: 2, range: low / 2...high * 2, ticks: nil)
+            title: "operations for each byte of Q, K, V and O", logBase: 2, range: low / 8...high * 2, ticks: nil)
         let panels = keys.map { peak in
             let y = Figure.Axis.decades(
-                [slowest] + keys.map { 1.2 * $0.gflops }, title: "10^9 operations a second (GFLOP/s)")
+                [slowest] + keys.map { 1.2 * $0.gflops }, title: "GFLOP/s")
             var series: [Figure.Series] = []
             var labels: [Figure.Label] = []
             for level in MemoryLevel.allCases {
@@ -111,8 +111,8 @@ enum MachineFigures {
                         points: [.init(start, start * bandwidth), .init(ridge, peak.gflops)]))
                 labels.append(
                     .init(
-                        text: "\(level.rawValue) \(NumberText.significant(bandwidth, digits: 3)) GB/s", x: start,
-                        y: start * bandwidth))
+                        text: "\(level.rawValue) \(NumberText.significant(bandwidth, digits: 3)) GB/s", x: 1.2 * start,
+                        y: 1.2 * start * bandwidth, toward: .init(ridge, peak.gflops)))
             }
             series.append(
                 .init(

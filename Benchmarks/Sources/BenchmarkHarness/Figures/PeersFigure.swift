@@ -46,7 +46,7 @@ enum PeersFigure {
         var seen: Set<String> = []
         let titles = cases.map(title).filter { seen.insert($0).inserted }
         let y = Figure.Axis.fromZero(
-            cases.flatMap { $0.entries.compactMap(\.gflops) }, title: "10^9 operations a second (GFLOP/s)")
+            cases.flatMap { $0.entries.compactMap(\.gflops) }, title: "GFLOP/s")
         let panels = titles.map { title in
             panel(cases.filter { self.title($0) == title }, title: title, names: names, y: y)
         }

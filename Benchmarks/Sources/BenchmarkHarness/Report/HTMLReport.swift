@@ -10,7 +10,9 @@ enum HTMLReport {
         body.append("<h2>Limits of the machine</h2>" + table(peaks(document)))
         if let limits = document.limits {
             body.append("<p>Memory and other limits: \(escaped(PeaksTables.heading(limits))).</p>")
-            body += PeaksTables.tables(limits).map { "<details><summary>\($0.summary)</summary>\(table($0))</details>" }
+            for (title, limits) in zip(["Arithmetic", "Caches and memory"], PeaksTables.tables(limits)) {
+                body.append("<details><summary>\(title)</summary>\(table(limits))</details>")
+            }
         }
         let pictures = ResultsFolder.figures(document, in: folder).compactMap { picture($0, folder: folder) }
         if !pictures.isEmpty { body.append("<h2>Pictures</h2>" + pictures.joined()) }
@@ -114,9 +116,6 @@ enum HTMLReport {
 }
 
 extension TextTable {
-    /// The first column's title and the number of rows, for a heading.
-    var summary: String { "\(titles.first ?? ""): \(rows.count) rows" }
-
     /// The table in HTML.
     var html: String {
         func cells(_ texts: [String], _ tag: String) -> String {
