@@ -4,10 +4,10 @@ import BenchmarkHarness
 
 /// The lists whose product a sweep measures.
 struct SweepCaseArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Sequence lengths. (default: 128 to 8192 by doubling)", valueName: "list"))
+    @Option(help: ArgumentHelp("Sequence lengths, in tokens. (default: 128 to 8192 by doubling)", valueName: "list"))
     var lengths: String?
 
-    @Option(help: ArgumentHelp("Widths of a head. (default: 64,128)", valueName: "list"))
+    @Option(help: ArgumentHelp("Widths of a head, in elements. (default: 64,128)", valueName: "list"))
     var headDims: String?
 
     @Option(help: ArgumentHelp("Numbers of query heads. (default: 8)", valueName: "list"))
@@ -44,7 +44,7 @@ struct SweepCaseArguments: ParsableArguments {
             "The shapes of a model: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
     var preset: String?
 
-    @Flag(help: "Sweep lengths up to 2048 and one width: about a minute.")
+    @Flag(help: "Lengths up to 2048 tokens and one width only: about two minutes.")
     var quick = false
 
     /// What a sweep measures.

@@ -10,7 +10,10 @@ struct SweepCommand: ParsableCommand {
         abstract: "Times naive, blocked and fused attention over sequence lengths, each case verified first.",
         discussion: """
             Lists are separated by commas, and the sweep is the product of all of them. Every case is compared with a \
-            double-precision oracle before it is timed; a wrong one is reported, not timed, and makes the exit code 1.
+            double-precision oracle before it is timed; a wrong one is reported, not timed, and makes the exit code 1. \
+            Times are in milliseconds; GFLOP/s are 10^9 floating-point operations a second, of which a multiply-add is \
+            two; % of peak refers to the FMA peak measured in the same run, % of bound to that or to the memory that \
+            must deliver the data, whichever is lower. Ctrl-C keeps what is done, and --resume goes on from there.
             """)
 
     @OptionGroup var cases: SweepCaseArguments

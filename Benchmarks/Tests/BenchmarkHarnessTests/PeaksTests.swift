@@ -24,7 +24,8 @@ import Testing
         #expect(document.compute.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         #expect(document.bandwidth.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         #expect(document.bandwidth.filter { $0.access.hasSuffix("streaming") }.allSatisfy { $0.level == .dram })
-        #expect(document.clock.map(\.threads) == threads && document.clock.allSatisfy { $0.best >= $0.median && $0.median > 0 })
+        #expect(document.clock.map(\.threads) == threads)
+        #expect(document.clock.allSatisfy { $0.best >= $0.median && $0.median > 0 })
         let decoded = try JSONDecoder().decode(PeaksDocument.self, from: Data(document.json().utf8))
         #expect(decoded == document)
     }
