@@ -23,9 +23,20 @@ import Testing
         #expect(fused.shares.count == 3 && abs(fused.shares[1] * 1.1 / fused.shares[0] - 1) < 1e-4)
         #expect(fused.share == fused.shares[0])
         #expect(BaselineDocument([]) == nil)
-        // A peak that fell beside a case raises its share by as much as the time grew.
+        // A peak that fell by 10 % beside a case was disturbed: only 5 % of it count as the clock's.
         let slow = try #require(BaselineDocument([sampleDocument(disturbed: true)]))
-        #expect(slow.cells[0].share > 1.1 * document.cells[0].share)
+        #expect(slow.cells[0].disturbed && abs(slow.cells[0].share * 0.95 / document.cells[0].share - 1) < 1e-3)
+        // Passes that were not disturbed count alone.
+        let mixed = try #require(BaselineDocument([sampleDocument(disturbed: true), sampleDocument()]))
+        #expect(mixed.cells[0].shares == [document.cells[0].share] && !mixed.cells[0].disturbed)
+        #expect(
+            slow.adding(sampleDocument()).cells
+                == mixed.cells.map { cell in
+                    var cell = cell
+                    cell.result = slow.cells.first { $0.result.key == cell.result.key }?.result ?? cell.result
+                    return cell
+                })
+        #expect(mixed.adding(sampleDocument(disturbed: true)) == mixed)
     }
 
     @Test func equalRunsPass() throws {

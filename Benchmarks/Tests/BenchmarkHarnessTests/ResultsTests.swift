@@ -17,6 +17,8 @@ import Testing
         #expect(page.contains("### f32, B=1 H=8 D=64, causal, 2 threads, portable"))
         #expect(page.contains("naive S=8192: it would take too long"))
         #expect(!page.contains("!["))
+        #expect(page.contains("Memory is read at L1 200"))
+        #expect(page.contains("fused % of bound"))
     }
 
     @Test func pageTellsOfAllMachinesAndOfUnreadableSweeps() throws {

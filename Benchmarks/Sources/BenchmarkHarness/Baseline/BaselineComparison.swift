@@ -24,6 +24,8 @@ public struct BaselineComparison: Sendable {
         public var shares: (before: Double, now: Double)
         /// How far the passes lie apart, as a share of their median: the larger one of before and now.
         public var noise: Double
+        /// Whether every pass, before or now, was disturbed.
+        public var disturbed: Bool
         /// What follows.
         public var verdict: Verdict
 
@@ -102,7 +104,7 @@ public struct BaselineComparison: Sendable {
         }
         var cell = Cell(
             key: before.result.key, before: before.result, shares: (before.share, now.share),
-            noise: max(spread(old), spread(new)), verdict: .same)
+            noise: max(spread(old), spread(new)), disturbed: before.disturbed || now.disturbed, verdict: .same)
         // Every pass must be beyond the threshold and beyond all earlier passes: one pass that was fast shows that
         // the kernel can be, and the machine was not.
         let (slowest, fastest) = (1 - threshold, 1 / (1 - threshold))

@@ -6,20 +6,34 @@ public struct BaselineDocument: HarnessDocument, Sendable, Equatable {
     public struct Cell: Codable, Sendable, Equatable {
         /// The pass with the median share.
         public var result: CaseResult
-        /// The case's rate as a share of the FMA peak measured between its own repetitions, for each pass: drifts of
-        /// the clock and of the machine's load cancel.
+        /// The case's rate as a share of the FMA peak measured between its own repetitions, for each pass that was not
+        /// disturbed, or for all if all were: drifts of the clock cancel.
         public var shares: [Double]
+        /// Whether every pass was disturbed.
+        public var disturbed: Bool
 
         /// The passes of one case.
         public init?(_ results: [CaseResult]) {
-            let sorted = results.sorted { $0.share < $1.share }
+            let quiet = results.filter { !$0.disturbed }
+            let chosen = quiet.isEmpty ? results : quiet
+            let sorted = chosen.sorted { $0.share < $1.share }
             guard !sorted.isEmpty else { return nil }
             result = sorted[sorted.count / 2]
-            shares = results.map { $0.share.significant() }
+            shares = chosen.map { $0.share.significant() }
+            disturbed = quiet.isEmpty
         }
 
         /// The median share.
         public var share: Double { TimingStatistics(shares)?.median ?? 0 }
+
+        /// Adds a further pass; an undisturbed one makes up for those that were not.
+        mutating func add(_ again: CaseResult) {
+            switch (disturbed, again.disturbed) {
+            case (true, false): (shares, disturbed) = ([again.share.significant()], false)
+            case (false, true): break
+            default: shares.append(again.share.significant())
+            }
+        }
     }
 
     public static let noun = "baseline"
@@ -50,9 +64,7 @@ public struct BaselineDocument: HarnessDocument, Sendable, Equatable {
         var document = self
         let byKey = Dictionary(pass.cases.map { ($0.key, $0) }) { first, _ in first }
         for index in cells.indices {
-            if let again = byKey[cells[index].result.key] {
-                document.cells[index].shares.append(again.share.significant())
-            }
+            if let again = byKey[cells[index].result.key] { document.cells[index].add(again) }
         }
         return document
     }
@@ -60,5 +72,11 @@ public struct BaselineDocument: HarnessDocument, Sendable, Equatable {
 
 extension CaseResult {
     /// The rate as a share of the FMA peak measured beside it.
-    var share: Double { peakBesideGflops > 0 ? gflops / peakBesideGflops : 0 }
+    ///
+    /// The clock of a run drifts by a few percent: a peak that fell further was disturbed itself, and a rate over it
+    /// would be no share.
+    var share: Double {
+        let peak = max(peakBesideGflops, PeakMeter.disturbedShare * peakGflops)
+        return peak > 0 ? gflops / peak : 0
+    }
 }

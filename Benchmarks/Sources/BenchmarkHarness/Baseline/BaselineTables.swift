@@ -55,12 +55,13 @@ public enum BaselineTables {
     private static func cells(_ cells: [BaselineComparison.Cell]) -> TextTable {
         var table = TextTable([
             ("case", .left), ("before, % of peak", .right), ("now, % of peak", .right), ("now / before", .right),
-            ("noise, %", .right), ("verdict", .left),
+            ("noise, %", .right), ("verdict", .left), ("", .left),
         ])
         for cell in cells {
             table.add([
                 cell.key, NumberText.fixed(100 * cell.shares.before, 1), NumberText.fixed(100 * cell.shares.now, 1),
                 NumberText.fixed(cell.ratio, 3), NumberText.fixed(100 * cell.noise, 1), cell.verdict.rawValue,
+                cell.disturbed ? "disturbed" : "",
             ])
         }
         return table

@@ -99,13 +99,13 @@ enum HTMLReport {
         @media (prefers-color-scheme: dark) { :root { --ink: #dde3ea; --paper: #15181c; --rule: #3a424b; --soft: #1e2329; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-        main { max-width: 1080px; margin: 0 auto; padding: 16px; }
+        main { max-width: 1280px; margin: 0 auto; padding: 16px; }
         h1 { font-size: 1.6rem; line-height: 1.25; } h2 { margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
         dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
         .wide { overflow-x: auto; }
         table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-        th, td { padding: 4px 10px; border-bottom: 1px solid var(--rule); white-space: nowrap; text-align: left; }
+        th, td { padding: 4px 8px; border-bottom: 1px solid var(--rule); white-space: nowrap; text-align: left; }
         th { background: var(--soft); } .number { text-align: right; }
         .note { border-left: 4px solid #e69f00; padding: 4px 12px; background: var(--soft); }
         figure { margin: 2rem 0; } figcaption { margin-bottom: .5rem; }

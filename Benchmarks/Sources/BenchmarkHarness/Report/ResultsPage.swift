@@ -37,10 +37,11 @@ public enum ResultsPage {
             "\(machine.os); instruction sets \(machine.isas.joined(separator: ", ")); L1d "
                 + "\(NumberText.bytes(machine.l1dBytes)), L2 \(NumberText.bytes(machine.l2Bytes)), last level "
                 + "\(NumberText.bytes(machine.l3Bytes)); threads by \(machine.backend); Swift \(machine.swift); commit "
-                + "\(document.commit); \(document.date). All of it on one page: [index.html](\(folder)/index.html). Data: [sweep.json](\(folder)/sweep.json), "
-                + "[sweep.csv](\(folder)/sweep.csv).", "",
+                + "\(document.commit); \(document.date). All of it on one page: [index.html](\(folder)/index.html). Data: "
+                + "[sweep.json](\(folder)/sweep.json), [sweep.csv](\(folder)/sweep.csv).", "",
         ]
         lines.append(peaks(document).markdown)
+        if let limits = document.limits { lines += [readRates(limits, folder: folder), ""] }
         lines += notes(document)
         for figure in ResultsFolder.figures(document, in: "\(directory)/\(folder)") {
             let path = "\(folder)/\(figure.name).svg"
@@ -51,6 +52,19 @@ public enum ResultsPage {
             lines += ["### \(panel.key.text)", "", SweepTables.markdown(panel)]
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// A sentence on how fast each level of memory is read.
+    private static func readRates(_ limits: PeaksDocument, folder: String) -> String {
+        let threads = Set(limits.bandwidth.map(\.threads)).sorted()
+        let levels = MemoryLevel.allCases.compactMap { level -> String? in
+            let rates = threads.compactMap { limits.readBandwidth(level, threads: $0) }
+            if rates.isEmpty { return nil }
+            return "\(level.rawValue) " + rates.map { NumberText.significant($0, digits: 3) }.joined(separator: " / ")
+        }
+        let on = threads.map(String.init).joined(separator: " / ")
+        return "Memory is read at \(levels.joined(separator: ", ")) GB/s on \(on) threads, measured "
+            + "\(limits.date.prefix(10)); all limits: [peaks.json](\(folder)/peaks.json)."
     }
 
     /// The FMA peaks of the run.
