@@ -25,7 +25,8 @@ public enum ResultsPage {
 
         Written by `attention-bench sweep`; edits are lost with the next sweep. How the numbers are measured is told
         in [Benchmarks/README.md](../Benchmarks/README.md). Times are medians; % of peak refers to the f32 FMA peak
-        measured in the same run; a max error is the largest absolute difference from the double-precision oracle.
+        measured in the same run, % of bound to that or to what memory can feed, whichever is lower; a max error is the
+        largest absolute difference from the double-precision oracle.
 
 
         """
