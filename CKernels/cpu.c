@@ -27,6 +27,8 @@ enum { LEAF7_EBX_AVX2 = 1u << 5, LEAF7_EBX_AVX512F = 1u << 16, LEAF7_EBX_AVX512D
 #define LEAF7_EBX_AVX512VL (1u << 31)
 #define LEAF7_ECX_AVX512VNNI (1u << 11)
 #define LEAF7_1_EAX_AVX512BF16 (1u << 5)
+// The 8-bit dot product: every CPU with the one of bf16 has it.
+#define LEAF7_ECX_AVX512VNNI (1u << 11)
 #define LEAF1_ECX_FMA (1u << 12)
 #define LEAF1_ECX_F16C (1u << 29)
 #define LEAF1_ECX_OSXSAVE (1u << 27)

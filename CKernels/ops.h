@@ -180,7 +180,7 @@ typedef struct ck_ops {
     // The same for at most `decode_rows` rows a KV head, with the same bits.
     int32_t decode_rows;
     void (*attention_decode)(const ck_fused_task *task);
-    int64_t (*probe_fma)(int64_t iterations);
+    int64_t (*probe)(const ck_probe *probe, int64_t slice);
 } ck_ops;
 
 extern const ck_ops ck_ops_portable, ck_ops_avx2, ck_ops_avx512, ck_ops_avx512bf16, ck_ops_neon;

@@ -13,6 +13,8 @@
 #define CK_ISA_ID CK_ISA_AVX512BF16
 #define CK_HAS_BF16_DOT 1
 #define CK_HAS_I8_DOT 1
+#define CK_DOT_BF16_INSTRUCTION "vdpbf16ps %2, %1, %0"
+#define CK_DOT_INT8_INSTRUCTION "vpdpbusd %2, %1, %0"
 #include "avx512.inc"
 
 // acc += x . y, in each lane the odd elements' product first: two FMAs, subnormals taken and left as 0.
