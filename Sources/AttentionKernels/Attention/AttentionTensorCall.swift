@@ -75,7 +75,8 @@ struct AttentionTensorCall {
             weights: weights.map { contiguousPlace($0, width: key.layout.length) })
         let problem = AttentionProblem(
             query: query.input, key: key.input, value: value.input, causality: options.causality, scale: options.scale,
-            mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span)
+            mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span,
+            keepsFloatProbabilities: options.keepsFloatProbabilities)
         try kernel.forward(problem, places, workspace: nil, execution: execution)
     }
 
