@@ -83,6 +83,27 @@ import Testing
         #expect(bits(again) == bits(output))
     }
 
+    /// Prompts in bf16, through the bf16 dot product where there is one, from pages of even and odd length.
+    @Test(arguments: [
+        KeyValueCache<BFloat16>.Storage.contiguous, .paged(length: 8, count: 40), .paged(length: 7, count: 45),
+    ])
+    func promptsOf16BitsEqualOneCall(storage: KeyValueCache<BFloat16>.Storage) throws {
+        for headDim in [64, 43] {
+            let tokens = try Tokens(batch: 1, heads: 4, kvHeads: 2, length: 300, headDim: headDim, valueDim: 33)
+            let query = try TypedTensor<BFloat16>(tokens.query)
+            let (key, value) = (try TypedTensor<BFloat16>(tokens.key), try TypedTensor<BFloat16>(tokens.value))
+            let expected = try AttentionKernel.fused.forward(query: query, key: key, value: value, causality: .topLeft)
+            var cache = try KeyValueCache<BFloat16>(
+                batch: 1, kvHeads: 2, capacity: 300, headDim: headDim, valueDim: 33, storage: storage)
+            for range in [0..<200, 200..<300] {
+                let output = try cache.attend(
+                    query: query.slice(2, range).contiguous(), appendingKey: key.slice(2, range).contiguous(),
+                    value: value.slice(2, range).contiguous())
+                #expect(output == (try expected.slice(2, range).contiguous()), "tokens \(range)")
+            }
+        }
+    }
+
     /// A cache of 16 bits holds the rounded rows, whatever they were given as.
     @Test(arguments: [KeyValueCache<BFloat16>.Storage.contiguous, .paged(length: 8, count: 40)])
     func rowsAreRoundedToTheTypeOfTheCache(storage: KeyValueCache<BFloat16>.Storage) throws {
