@@ -38,7 +38,6 @@ extension KernelError {
             case .CK_SHARED_PAGE:
                 "sequence \(diagnosis.dimension) would write to page \(actual), which the table names elsewhere too"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
-            case .CK_BAD_DTYPE: String(cString: ck_status_text(status))
             case .CK_BAD_PACKED: Self.packed(argument, diagnosis, describe)
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
