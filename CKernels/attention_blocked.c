@@ -8,8 +8,9 @@
 #include "problem.h"
 
 typedef struct {
-    float *scores;  // [rows][seqlen_k]
-    float *lse;     // [rows]
+    float *scores;       // [rows][seqlen_k]
+    float *lse;          // [rows]
+    float *key_factors;  // [seqlen_k], null unless normalize_qk
     ck_gemm_scratch score_gemm, value_gemm;
 } blocked_scratch;
 
@@ -30,6 +31,7 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
     for (int32_t worker = 0; worker < run.threads; ++worker) {
         blocked_scratch scratch = {.scores = ck_arena_take(arena, run.rows * p->seqlen_k, sizeof(float)),
                                    .lse = ck_arena_take(arena, run.rows, sizeof(float))};
+        if (p->scores.normalize_qk) scratch.key_factors = ck_arena_take(arena, p->seqlen_k, sizeof(float));
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
         scratch.score_gemm = ck_gemm_scratch_take(&scores, call->ops, run.rows, p->seqlen_k, p->head_dim, 1);
@@ -43,17 +45,23 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
 
 typedef struct {
     int64_t batch, head, row, rows;
-    int64_t keys;  // keys that any of these rows may see
-    bool masks;    // some of those keys may be masked for some row
+    int64_t first_key, end_key;  // keys that any of these rows may see, and those before to a multiple of KC
+    bool masks;                  // some of those keys may be masked for some row
 } blocked_task;
+
+// The second product's chains stay where they are when a window or the task's rows move its first key.
+_Static_assert(CK_GEMM_KC % 16 == 0, "softmax_rows sums columns modulo 16");
 
 static blocked_task task_of(const blocked_run *const run, const int64_t index) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t heads = p->batch * p->heads, block = run->row_blocks - 1 - index / heads;
     blocked_task t = {.batch = index % heads / p->heads, .head = index % p->heads, .row = block * run->rows};
     t.rows = ck_min(run->rows, p->seqlen_q - t.row);
-    t.keys = ck_key_limit(p, t.batch, t.row + t.rows - 1);
-    t.masks = ck_key_limit(p, t.batch, t.row) < t.keys || p->mask_kind != CK_MASK_NONE || p->bias.data;
+    const ck_key_rule rule = ck_key_rule_of(p, t.batch);
+    const ck_key_interval first = ck_keys_seen(&rule, t.row), last = ck_keys_seen(&rule, t.row + t.rows - 1);
+    t.first_key = first.low / CK_GEMM_KC * CK_GEMM_KC;
+    t.end_key = last.high;
+    t.masks = first.high < t.end_key || t.first_key < last.low || ck_adds_to_scores(p);
     return t;
 }
 
@@ -61,20 +69,20 @@ static void compute_scores(const blocked_run *const run, const blocked_task *con
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const float scale = (float)((double)p->scale * CK_LOG2E);
+    const float scale_log2 = (float)((double)p->scale * CK_LOG2E);
     if (p->head_dim == 0)
         for (int64_t i = 0; i < t->rows * p->seqlen_k; ++i) scratch->scores[i] = 0;
     const ck_gemm_operation product = {.m = t->rows,
-                                       .n = t->keys,
+                                       .n = t->end_key - t->first_key,
                                        .k = p->head_dim,
                                        .a = ck_at(&p->q, t->batch, t->head, t->row),
-                                       .b = ck_at(&p->k, t->batch, kv_head, 0),
-                                       .c = scratch->scores,
+                                       .b = ck_at(&p->k, t->batch, kv_head, t->first_key),
+                                       .c = scratch->scores + t->first_key,
                                        .a_stride = p->q.row_stride,
                                        .b_stride = p->k.row_stride,
                                        .c_stride = p->seqlen_k,
                                        .transpose_b = true,
-                                       .alpha = scale};
+                                       .alpha = ck_transforms_scores(p) ? 1 : scale_log2};
     ck_gemm_run(run->call->ops, &scratch->score_gemm, &product);
 }
 
@@ -95,14 +103,15 @@ static bool has_nonfinite(const float *const rows, const int64_t stride, const i
 static void compute_values(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    const float *const v = ck_at(&p->v, t->batch, kv_head, 0);
+    const int64_t kv_head = t->head / (p->heads / p->kv_heads), keys = t->end_key - t->first_key;
+    const float *const v = ck_at(&p->v, t->batch, kv_head, t->first_key);
+    const float *const weights = scratch->scores + t->first_key;
     // NaN or Inf in a key that some row must not see: the GEMM would multiply it by 0 and let it through.
-    if (t->keys == 0 || (t->masks && has_nonfinite(v, p->v.row_stride, t->keys, p->value_dim))) {
+    if (keys == 0 || (t->masks && has_nonfinite(v, p->v.row_stride, keys, p->value_dim))) {
         const ck_careful_values values = {.rows = t->rows,
-                                          .keys = t->keys,
+                                          .keys = keys,
                                           .value_dim = p->value_dim,
-                                          .weights = scratch->scores,
+                                          .weights = weights,
                                           .weights_stride = p->seqlen_k,
                                           .v = v,
                                           .v_stride = p->v.row_stride,
@@ -113,8 +122,8 @@ static void compute_values(const blocked_run *const run, const blocked_task *con
     }
     const ck_gemm_operation product = {.m = t->rows,
                                        .n = p->value_dim,
-                                       .k = t->keys,
-                                       .a = scratch->scores,
+                                       .k = keys,
+                                       .a = weights,
                                        .b = v,
                                        .c = ck_at(&p->o, t->batch, t->head, t->row),
                                        .a_stride = p->seqlen_k,
@@ -130,7 +139,7 @@ static void store_weights(const ck_attention_problem *const p, const blocked_tas
         float *const target = ck_at(&p->weights, t->batch, t->head, t->row + i);
         // + 0 turns the -0 of masked slots into 0.
         for (int64_t j = 0; j < p->seqlen_k; ++j)
-            target[j] = j < t->keys ? weights[i * p->seqlen_k + j] + 0.0f : 0;
+            target[j] = j >= t->first_key && j < t->end_key ? weights[i * p->seqlen_k + j] + 0.0f : 0;
     }
 }
 
@@ -139,7 +148,7 @@ static void blocked_rows(void *const context, const int64_t index, const int32_t
     const ck_attention_problem *const p = run->call->problem;
     const blocked_scratch *const scratch = &run->scratch[worker];
     const blocked_task t = task_of(run, index);
-    if (t.keys > 0) compute_scores(run, &t, scratch);
+    if (t.end_key > t.first_key) compute_scores(run, &t, scratch);
     const ck_softmax_rows softmax = {.problem = p,
                                      .batch = t.batch,
                                      .head = t.head,
@@ -147,7 +156,9 @@ static void blocked_rows(void *const context, const int64_t index, const int32_t
                                      .rows = t.rows,
                                      .scores = scratch->scores,
                                      .stride = p->seqlen_k,
-                                     .columns = t.keys,
+                                     .first_key = t.first_key,
+                                     .end_key = t.end_key,
+                                     .key_factors = scratch->key_factors,
                                      .lse = scratch->lse};
     run->call->ops->softmax_rows(&softmax);
     if (p->weights.data) store_weights(p, &t, scratch->scores);

@@ -45,6 +45,7 @@ typedef enum CK_ENUM ck_status {
     CK_ISA_UNAVAILABLE,     // this CPU, or this build, does not have the ISA asked for
     CK_SMALL_WORKSPACE,     // the caller's workspace is too small or not aligned to 64 bytes
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
+    CK_BAD_LENGTH,          // a query or prefix length is outside 0 ... the length it bounds
 } ck_status;
 
 // The argument a status speaks of.
@@ -56,6 +57,9 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_MASK, CK_ARG_BIAS, CK_ARG_KV_LENGTHS, CK_ARG_CAUSAL, CK_ARG_QUERY_OFFSET, CK_ARG_SCALE,
     CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE, CK_ARG_A, CK_ARG_B, CK_ARG_C, CK_ARG_ALPHA, CK_ARG_BETA,
     CK_ARG_KERNEL, CK_ARG_THREADS, CK_ARG_ISA, CK_ARG_WORKSPACE,
+    CK_ARG_ALIGNMENT, CK_ARG_WINDOW_LEFT, CK_ARG_WINDOW_RIGHT, CK_ARG_QUERY_LENGTHS,
+    CK_ARG_PREFIX_LENGTHS, CK_ARG_QUERY_SEGMENTS, CK_ARG_KEY_SEGMENTS, CK_ARG_BLOCK_MASK,
+    CK_ARG_SOFTCAP, CK_ARG_HEAD_SCALES, CK_ARG_ALIBI_SLOPES, CK_ARG_SINKS,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -153,7 +157,7 @@ typedef struct ck_score_operand {
 typedef enum CK_ENUM ck_causal {
     CK_CAUSAL_NONE = 0,
     CK_CAUSAL_TOP_LEFT,      // query i sees keys j <= i
-    CK_CAUSAL_BOTTOM_RIGHT,  // j <= i + (keys of this sequence - seqlen_q); the one for a KV cache
+    CK_CAUSAL_BOTTOM_RIGHT,  // j <= i + (keys - queries of this sequence); the one for a KV cache
     CK_CAUSAL_OFFSET,        // j <= i + query_offset
 } ck_causal;
 
@@ -163,10 +167,56 @@ typedef enum CK_ENUM ck_mask_kind {
     CK_MASK_DROP,  // a nonzero byte: the key is masked
 } ck_mask_kind;
 
-// Key j is visible to query i of (b, h) when all of these hold: j < kv_lengths[b] (if given), the
-// causal rule, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias
-// entries of masked slots, are never read into a result. A row with no visible key gets O = 0 and
-// lse = -inf. Query head h reads KV head h / (heads / kv_heads).
+// One integer a sequence: `count` is the batch. Data null and count 0: not given.
+typedef struct ck_lengths {
+    const int64_t *_Nullable data;
+    int64_t count;
+} ck_lengths;
+
+// One float a query head: `count` is heads, or 1 for the same in all. Data null and count 0: off.
+typedef struct ck_head_values {
+    const float *_Nullable data;
+    int64_t count;
+} ck_head_values;
+
+// Keys about a query's position p: p - left <= j (if bounds_left), j <= p + right (if bounds_right).
+typedef struct ck_window {
+    bool bounds_left, bounds_right;
+    int64_t left, right;  // 0 or more
+} ck_window;
+
+// The documents of packed sequences: a query sees the keys that carry its own id; ids need no order.
+// Id i of sequence b is data[b * batch_stride + i], inside `count` ids. Data null and count 0: off.
+typedef struct ck_segment_ids {
+    const int32_t *_Nullable data;
+    int64_t count;
+    int64_t batch_stride;  // 0: the same for the whole batch
+} ck_segment_ids;
+
+// A mask of whole blocks: query i sees key j if the byte at block (i / query_block, j / key_block) is
+// not 0. Both sizes 0: off.
+typedef struct ck_block_mask {
+    int64_t query_block, key_block;
+    ck_score_operand blocks;  // bytes [batch, heads, blocks of seqlen_q, blocks of seqlen_k]
+} ck_block_mask;
+
+// What becomes of a dot product: score = softcap(scale * head_scale * q.k) - slope * |p - j| + bias.
+typedef struct ck_score_options {
+    float softcap;               // c > 0: x becomes c * tanh(x / c); 0: off
+    bool normalize_qk;           // q and k are divided by their L2 norms (at least 1e-12) first
+    ck_head_values head_scales;  // a further factor of q.k
+    ck_head_values alibi_slopes;
+    ck_head_values sinks;  // a logit that joins the softmax and has no value; -inf: none. One 0 for all
+                           // is the off-by-one softmax.
+} ck_score_options;
+
+// Query i of a sequence stands at position p = i + offset among the keys, with the offset of `causal`
+// or, where that is CK_CAUSAL_NONE, of `alignment`. Its key j is visible when all of these hold:
+// j < kv_lengths[b], the causal rule or j < prefix_lengths[b], the window, equal segment ids, the block
+// mask, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias entries of
+// masked slots, are never read into a result. A row with no visible key gets O = 0 and lse = -inf, or
+// its sink; one beyond query_lengths[b] gets O = 0 and lse = -inf, and its q is never read into a
+// result. Query head h reads KV head h / (heads / kv_heads).
 typedef struct ck_attention_problem {
     int64_t batch, heads, kv_heads, seqlen_q, seqlen_k, head_dim, value_dim;
     ck_operand q;  // [batch, heads,    seqlen_q, head_dim]
@@ -174,17 +224,26 @@ typedef struct ck_attention_problem {
     ck_operand v;  // [batch, kv_heads, seqlen_k, value_dim]
     ck_operand o;  // [batch, heads,    seqlen_q, value_dim], written
     // Optional outputs (data null: not wanted). The row stride of lse steps over queries.
-    ck_operand lse;      // [batch, heads, seqlen_q]: ln(sum over visible keys of exp(score))
+    ck_operand lse;      // [batch, heads, seqlen_q]: ln(sum over visible keys and sink of exp(score))
     ck_operand weights;  // [batch, heads, seqlen_q, seqlen_k]: the softmax itself. `fused` computes
                          // it by the blocked pass, beside its own output.
     float scale;
     ck_causal causal;
-    int64_t query_offset;  // only with CK_CAUSAL_OFFSET; any sign
+    int64_t query_offset;  // only with CK_CAUSAL_OFFSET, here or as `alignment`; any sign
     ck_mask_kind mask_kind;
     ck_score_operand mask;  // bytes
-    ck_score_operand bias;  // floats added to scale * QK^T; data null: none
+    ck_score_operand bias;  // floats added to the scaled and capped scores; data null: none
     const int64_t *_Nullable kv_lengths;  // [kv_lengths_count == batch], or null
     int64_t kv_lengths_count;
+    // All of the following are off when zero.
+    ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0
+    ck_window window;
+    ck_lengths query_lengths;   // rows from query_lengths[b] on are padding
+    ck_lengths prefix_lengths;  // keys below are visible whatever the causal rule (prefix-LM)
+    ck_segment_ids q_segments;  // [batch, seqlen_q]; both or none
+    ck_segment_ids k_segments;  // [batch, seqlen_k]
+    ck_block_mask block_mask;
+    ck_score_options scores;
 } ck_attention_problem;
 
 // `diagnosis` may be null; on success it is left alone. On an error nothing has been written.
