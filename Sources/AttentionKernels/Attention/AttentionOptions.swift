@@ -14,16 +14,23 @@ public struct AttentionOptions: Sendable {
     public var bias: (any StridedTensor)?
     /// How many keys each sequence really has, from 0 to `keyLength`: one for each of the batch.
     public var keyLengths: [Int]?
+    /// Window, query lengths, prefix, segments and block mask.
+    public var visibility: KeyVisibility
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head.
+    public var scores: ScoreOptions
 
     /// Options; by default every query sees every key.
     public init(
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil
+        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil, visibility: KeyVisibility = KeyVisibility(),
+        scores: ScoreOptions = ScoreOptions()
     ) {
         self.causality = causality
         self.scale = scale
         self.mask = mask
         self.bias = bias
         self.keyLengths = keyLengths
+        self.visibility = visibility
+        self.scores = scores
     }
 }

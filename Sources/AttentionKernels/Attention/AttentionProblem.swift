@@ -13,6 +13,10 @@ public struct AttentionProblem: ~Escapable {
     let bias: BiasInput?
     let keyLengthsStart: UnsafePointer<Int>?
     let keyLengthsCount: Int?
+    /// Window, query lengths, prefix, segments and block mask; by default none.
+    public var visibility = KeyVisibility()
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head; by default none.
+    public var scores = ScoreOptions()
 
     /// A problem.
     ///

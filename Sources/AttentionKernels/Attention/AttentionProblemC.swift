@@ -64,18 +64,15 @@ extension AttentionProblem {
         if let bias {
             problem.bias = try scoreOperand(.bias, UnsafeRawPointer(bias.start), bias.count, bias.layout)
         }
+        try setRules(&problem)
         return problem
     }
 
     private func setVisibility(_ problem: inout ck_attention_problem) {
-        switch causality {
-        case .none: problem.causal = .CK_CAUSAL_NONE
-        case .topLeft: problem.causal = .CK_CAUSAL_TOP_LEFT
-        case .bottomRight: problem.causal = .CK_CAUSAL_BOTTOM_RIGHT
-        case .offset(let offset):
-            problem.causal = .CK_CAUSAL_OFFSET
-            problem.query_offset = Int64(offset)
-        }
+        problem.causal = causality.cValue
+        // With causality the alignment says nothing, and the one offset is that of the causality.
+        problem.alignment = visibility.alignment.cValue
+        problem.query_offset = Int64((causality == .none ? visibility.alignment : causality).offset)
         if let keyLengthsCount {
             // Int and int64_t are the same on every platform this package supports.
             problem.kv_lengths = UnsafeRawPointer(keyLengthsStart)?.assumingMemoryBound(to: Int64.self)
@@ -84,18 +81,20 @@ extension AttentionProblem {
     }
 
     /// The strides by which an operand of the scores is repeated over the dimensions where its size is 1.
-    private func scoreOperand(
-        _ argument: KernelError.Argument, _ data: UnsafeRawPointer?, _ count: Int, _ layout: ScoreLayout
+    func scoreOperand(
+        _ argument: KernelError.Argument, _ data: UnsafeRawPointer?, _ count: Int, _ layout: ScoreLayout,
+        expected: SIMD4<Int>? = nil
     ) throws(KernelError) -> ck_score_operand {
         let sizes = SIMD4(layout.batch, layout.heads, layout.queryLength, layout.keyLength)
-        let scores = SIMD4(batch, heads, queryLength, keyLength)
+        let scores = expected ?? SIMD4(batch, heads, queryLength, keyLength)
         var strides = SIMD4(layout.batchStride, layout.headStride, layout.rowStride, layout.columnStride)
         for dimension in 0..<4 where sizes[dimension] != scores[dimension] {
             guard sizes[dimension] == 1 else {
                 throw KernelError(
                     .shapeMismatch, argument,
-                    "shape \(layout.shapeText) should be [\(batch), \(heads), \(queryLength), \(keyLength)] (batch, heads, "
-                        + "queryLength, keyLength), or 1 where it repeats")
+                    "shape \(layout.shapeText) should be [\(scores[0]), \(scores[1]), \(scores[2]), \(scores[3])] (batch, "
+                        + "heads, \(expected == nil ? "queryLength, keyLength" : "blocks of queries, blocks of keys")), or 1 "
+                        + "where it repeats")
             }
             strides[dimension] = 0
         }
@@ -116,6 +115,7 @@ extension AttentionProblem {
         case .mask: mask?.layout.fullText ?? "nil"
         case .bias: bias?.layout.fullText ?? "nil"
         case .scale: "\(effectiveScale)"
+        case .softcap: "\(scores.softcap ?? 0)"
         default: argument.rawValue
         }
     }

@@ -57,9 +57,11 @@ struct AttentionTensorCall {
             output: OutputPlace(output, outputLayout),
             lse: lse.map { contiguousPlace($0, width: 1) },
             weights: weights.map { contiguousPlace($0, width: key.layout.length) })
-        let problem = AttentionProblem(
+        var problem = AttentionProblem(
             query: query.input, key: key.input, value: value.input, causality: options.causality, scale: options.scale,
             mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span)
+        problem.visibility = options.visibility
+        problem.scores = options.scores
         try kernel.forward(problem, places, workspace: nil, execution: execution)
     }
 

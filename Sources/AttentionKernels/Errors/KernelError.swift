@@ -52,6 +52,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case workspaceTooSmall
         /// There is not enough memory.
         case outOfMemory
+        /// A query or prefix length is negative or longer than what it bounds.
+        case invalidLength
     }
 
     /// The arguments of this library's calls.
@@ -64,5 +66,7 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         /// The instruction set, known to users of the tools and of `CK_ISA` as the ISA.
         case instructionSet = "isa"
         case shape, elements, dimension
+        case alignment, windowLeft, windowRight, queryLengths, prefixLengths, querySegments, keySegments, blocks
+        case softcap, headScales, alibiSlopes, sinks
     }
 }
