@@ -33,7 +33,9 @@ extension AttentionProblem {
                 "there are \(values.count), but batch is \(batch) in query \(query.layout.shapeText)")
         }
         // Int and int64_t are the same on every platform this package supports.
-        let start = values.withUnsafeBufferPointer { UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: Int64.self) }
+        let start = values.withUnsafeBufferPointer {
+            UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: Int64.self)
+        }
         return ck_lengths(data: start, count: Int64(values.count))
     }
 

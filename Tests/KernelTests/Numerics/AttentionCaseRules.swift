@@ -14,7 +14,9 @@ extension AttentionCase {
         if masking.contains(.queryLengths) {
             problem.query_lengths = lengths { shape.queries * ($0 + 3) / (shape.batch + 3) }
         }
-        if masking.contains(.prefix) { problem.prefix_lengths = lengths { shape.keys * ($0 + 1) / (2 * shape.batch + 2) } }
+        if masking.contains(.prefix) {
+            problem.prefix_lengths = lengths { shape.keys * ($0 + 1) / (2 * shape.batch + 2) }
+        }
         if masking.contains(.segments) {
             // Packed documents, and in every second sequence ids without order.
             func ids(_ length: Int) -> ck_segment_ids {

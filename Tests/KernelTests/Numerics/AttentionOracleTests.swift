@@ -23,7 +23,8 @@ import Testing
         [.topLeft, .keep, .bias, .keyLengths], [.bottomRight, .drop, .bias],
         .window, [.bottomRight, .queryLengths, .keyLengths], [.topLeft, .prefix], .segments, .blocks, .softcap,
         .normalize, .headScales, .alibi, .sinks, [.bottomRight, .window, .sinks, .softcap],
-        [.topLeft, .segments, .blocks, .alibi, .bias], [.bottomRight, .window, .prefix, .queryLengths, .keyLengths, .sinks],
+        [.topLeft, .segments, .blocks, .alibi, .bias],
+        [.bottomRight, .window, .prefix, .queryLengths, .keyLengths, .sinks],
         [.normalize, .headScales, .softcap, .alibi, .keep, .bias, .sinks, .segments],
     ]
 

@@ -9,7 +9,8 @@ import Testing
     static let maskings: [AttentionCase.Masking] = [
         [], .bottomRight, [.topLeft, .keyLengths], .keep, [.bottomRight, .drop, .bias, .keyLengths],
         [.bottomRight, .window, .sinks], [.topLeft, .prefix, .segments, .queryLengths], [.blocks, .alibi, .sinks],
-        [.bottomRight, .softcap, .normalize, .headScales], [.window, .segments, .blocks, .softcap, .alibi, .bias, .sinks],
+        [.bottomRight, .softcap, .normalize, .headScales],
+        [.window, .segments, .blocks, .softcap, .alibi, .bias, .sinks],
     ]
 
     @Test(arguments: maskings) func sameBitsOnEveryFMAInstructionSetAndThreadCount(
