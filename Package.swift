@@ -39,6 +39,7 @@ let package = Package(
         .library(name: "AttentionKernels", targets: ["AttentionKernels"]),
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
+        .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
     ],
     targets: [
         .target(
@@ -53,6 +54,7 @@ let package = Package(
             name: "AttentionKernels", dependencies: ["CKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "Safetensors"),
+        .target(name: "ONNXOperators", dependencies: ["AttentionKernels"]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(
             name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],
