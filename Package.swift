@@ -65,6 +65,8 @@ let package = Package(
             path: "Tests/KernelTests"),
         .testTarget(
             name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
+        .testTarget(
+            name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,7 +22,8 @@ struct ONNXAttention {
         let (q, k, v) = (try node.floats("Q"), try node.floats("K"), try node.floats("V"))
         (type, valueType) = (q.type, v.type)
         guard q.shape.count == k.shape.count, q.shape.count == v.shape.count, (3...4).contains(q.shape.count) else {
-            throw ONNXError.invalid("Q, K and V should have one rank, 3 or 4; their shapes are \(q.shape), \(k.shape), \(v.shape)")
+            throw ONNXError.invalid(
+                "Q, K and V should have one rank, 3 or 4; their shapes are \(q.shape), \(k.shape), \(v.shape)")
         }
         isPacked = q.shape.count == 3
         let (heads, kvHeads) = try Self.heads(node, isPacked: isPacked)
@@ -51,7 +52,8 @@ struct ONNXAttention {
     }
 
     private static func heads(_ node: ONNXNode, isPacked: Bool) throws -> (Int?, Int?) {
-        let heads = try node.attributes.integer("q_num_heads"), kvHeads = try node.attributes.integer("kv_num_heads")
+        let heads = try node.attributes.integer("q_num_heads")
+        let kvHeads = try node.attributes.integer("kv_num_heads")
         guard isPacked else {
             if node.opset >= 25, heads != nil || kvHeads != nil {
                 throw ONNXError.invalid("q_num_heads and kv_num_heads should not be given with inputs of rank 4")
@@ -68,7 +70,8 @@ struct ONNXAttention {
     private static func split(_ elements: [Float], _ shape: [Int], heads: Int?, _ name: String) throws -> Tensor {
         guard let heads else { return try Tensor(shape: shape, elements: elements) }
         guard shape[2] % heads == 0 else {
-            throw ONNXError.invalid("the last dimension of \(name), \(shape[2]), should be a multiple of \(heads) heads")
+            throw ONNXError.invalid(
+                "the last dimension of \(name), \(shape[2]), should be a multiple of \(heads) heads")
         }
         let packed = try Tensor(shape: [shape[0], shape[1], heads, shape[2] / heads], elements: elements)
         return try packed.transposed(1, 2).contiguous()

@@ -2,11 +2,13 @@
 
 extension ONNXNode {
     func tensorScatter() throws -> [String: ONNXTensor] {
-        let cache = try floats("past_cache"), update = try floats("update")
+        let cache = try floats("past_cache")
+        let update = try floats("update")
         let axis = try axis(default: -2, rank: cache.shape.count)
         var updateShape = update.shape
         guard axis > 0, updateShape.count == cache.shape.count, updateShape[axis] <= cache.shape[axis] else {
-            throw ONNXError.invalid("an update of shape \(update.shape) does not fit a cache of \(cache.shape) at axis \(axis)")
+            throw ONNXError.invalid(
+                "an update of shape \(update.shape) does not fit a cache of \(cache.shape) at axis \(axis)")
         }
         let (length, capacity) = (updateShape[axis], cache.shape[axis])
         updateShape[axis] = capacity

@@ -1,6 +1,6 @@
 import AttentionKernels
 
-// Matrix products with the standard's broadcasting, and attention without a mask.
+// Matrix products with the standard's broadcasting.
 
 extension ONNXNode {
     /// `[.., m, k] x [.., k, n]` with leading dimensions broadcast; a vector is a row on the left and a column on the
@@ -48,27 +48,13 @@ extension ONNXNode {
         return ["Y": ONNXTensor(shape: product.shape, product.elements, roundedTo: a.type)]
     }
 
-    /// Attention by `scale`, without masks; a `score_mod` or `prob_mod` graph is not run.
-    func flexAttention(_ kernel: AttentionKernel, _ execution: Execution) throws -> [String: ONNXTensor] {
-        for graph in ["score_mod", "prob_mod"] where attributes[graph] != nil {
-            throw ONNXError.unsupported("the graph attribute \(graph) of FlexAttention")
-        }
-        let (q, k, v) = (try floats("Q"), try floats("K"), try floats("V"))
-        let result = try kernel.attend(
-            query: Tensor(shape: q.shape, elements: q.elements), key: Tensor(shape: k.shape, elements: k.elements),
-            value: Tensor(shape: v.shape, elements: v.elements),
-            options: AttentionOptions(scale: try attributes.float("scale")), execution: execution)
-        return ["Y": ONNXTensor(shape: result.output.shape, result.output.elements, roundedTo: v.type)]
-    }
-
-    static func broadcastShape(_ left: [Int], _ right: [Int]) throws -> [Int] {
+    static func broadcastShape(_ left: [Int], _ right: [Int]) throws(ONNXError) -> [Int] {
         let rank = max(left.count, right.count)
         let padded = [left, right].map { [Int](repeating: 1, count: rank - $0.count) + $0 }
-        return try zip(padded[0], padded[1]).map { first, second in
-            guard first == second || first == 1 || second == 1 else {
-                throw ONNXError.invalid("shapes \(left) and \(right) do not broadcast")
-            }
-            return first == 1 ? second : first
+        let pairs = zip(padded[0], padded[1])
+        guard pairs.allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 }) else {
+            throw .invalid("shapes \(left) and \(right) do not broadcast")
         }
+        return pairs.map { $0 == 1 ? $1 : $0 }
     }
 }

@@ -32,7 +32,8 @@ public struct ONNXOperator: Sendable {
     ///   - execution: threads and instruction set.
     /// - Throws: ``ONNXError`` if the operator is not supported or its inputs break its specification.
     public func run(
-        _ inputs: [String: ONNXTensor], outputs: Set<String>? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+        _ inputs: [String: ONNXTensor], outputs: Set<String>? = nil, kernel: AttentionKernel = .fused,
+        execution: Execution = .shared
     ) throws(ONNXError) -> [String: ONNXTensor] {
         guard let implementation = Self.implementations[name], domain.isEmpty || domain == "ai.onnx.preview" else {
             throw .unsupported("operator \(domain.isEmpty ? name : "\(domain).\(name)")")

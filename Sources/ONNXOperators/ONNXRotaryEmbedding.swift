@@ -4,7 +4,9 @@ extension ONNXNode {
     /// `X` is `[batch, heads, length, width]` or `[batch, length, heads * width]`. The caches are `[positions, half]`
     /// with position_ids, else `[batch, length, half]`.
     func rotaryEmbedding() throws -> [String: ONNXTensor] {
-        let x = try floats("X"), cosines = try floats("cos_cache"), sines = try floats("sin_cache")
+        let x = try floats("X")
+        let cosines = try floats("cos_cache")
+        let sines = try floats("sin_cache")
         let isPacked = x.shape.count == 3
         guard isPacked || x.shape.count == 4 else {
             throw ONNXError.invalid("X has the shape \(x.shape); it should have rank 3 or 4")
@@ -21,8 +23,9 @@ extension ONNXNode {
             throw ONNXError.invalid("rotary_embedding_dim is \(turned); it should be even and at most \(width)")
         }
         guard cosines.shape == sines.shape, cosines.shape.last == half else {
-            throw ONNXError.invalid("the caches have the shapes \(cosines.shape) and \(sines.shape); their last dimension "
-                + "should be \(half)")
+            throw ONNXError.invalid(
+                "the caches have the shapes \(cosines.shape) and \(sines.shape); their last dimension "
+                    + "should be \(half)")
         }
         let rows = try cacheRows(batch, length, cosines.shape)
         let interleaved = try attributes.flag("interleaved")
@@ -30,10 +33,12 @@ extension ONNXNode {
         for b in 0..<batch {
             for h in 0..<heads {
                 for i in 0..<length {
-                    let first = isPacked ? ((b * length + i) * heads + h) * width : ((b * heads + h) * length + i) * width
+                    let first =
+                        isPacked ? ((b * length + i) * heads + h) * width : ((b * heads + h) * length + i) * width
                     let cache = rows[b * length + i] * half
                     for c in 0..<half {
-                        let (one, two) = interleaved ? (first + 2 * c, first + 2 * c + 1) : (first + c, first + half + c)
+                        let (one, two) =
+                            interleaved ? (first + 2 * c, first + 2 * c + 1) : (first + c, first + half + c)
                         let (cosine, sine) = (cosines.elements[cache + c], sines.elements[cache + c])
                         result[one] = cosine * x.elements[one] - sine * x.elements[two]
                         result[two] = sine * x.elements[one] + cosine * x.elements[two]
@@ -48,7 +53,8 @@ extension ONNXNode {
     private func cacheRows(_ batch: Int, _ length: Int, _ shape: [Int]) throws -> [Int] {
         guard inputs["position_ids"] != nil else {
             guard shape.count == 3, shape[0] == batch, shape[1] == length else {
-                throw ONNXError.invalid("without position_ids the caches should be [\(batch), \(length), half], not \(shape)")
+                throw ONNXError.invalid(
+                    "without position_ids the caches should be [\(batch), \(length), half], not \(shape)")
             }
             return Array(0..<batch * length)
         }

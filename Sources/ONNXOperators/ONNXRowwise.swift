@@ -36,10 +36,11 @@ extension ONNXNode {
         for first in stride(from: 0, to: x.elements.count, by: max(rows.size, 1)) {
             let row = first..<first + rows.size
             let mean = row.reduce(0.0) { $0 + Double(x.elements[$1]) } / Double(rows.size)
-            let variance = row.reduce(0.0) { sum, index in
-                let distance = Double(x.elements[index]) - mean
-                return sum + distance * distance
-            } / Double(rows.size)
+            let variance =
+                row.reduce(0.0) { sum, index in
+                    let distance = Double(x.elements[index]) - mean
+                    return sum + distance * distance
+                } / Double(rows.size)
             let inverse = 1 / (variance + epsilon).squareRoot()
             for index in row {
                 // The first stage's result has the type of X.
@@ -58,7 +59,8 @@ extension ONNXNode {
     }
 
     func rmsNormalization() throws -> [String: ONNXTensor] {
-        let x = try floats("X"), scaleType = try floats("scale").type
+        let x = try floats("X")
+        let scaleType = try floats("scale").type
         let rows = try normalizedRows(x.shape)
         let scale = try broadcast("scale", to: x.shape)
         let epsilon = Double(try attributes.float("epsilon") ?? 1e-5)
@@ -91,7 +93,8 @@ extension ONNXNode {
     }
 
     func swish() throws -> [String: ONNXTensor] {
-        let x = try floats("X"), alpha = Double(try attributes.float("alpha") ?? 1)
+        let x = try floats("X")
+        let alpha = Double(try attributes.float("alpha") ?? 1)
         let result = x.elements.map { Float(Double($0) / (1 + exp(-alpha * Double($0)))) }
         return ["Y": ONNXTensor(shape: x.shape, result, roundedTo: x.type)]
     }

@@ -55,7 +55,11 @@ struct ConformanceCase: Decodable {
 /// An attribute as JSON gives it: a number, a string, or an object with a graph's text.
 private struct JSONAttribute: Decodable {
     private struct Graph: Decodable {
-        let graph_text: String
+        let text: String
+
+        private enum CodingKeys: String, CodingKey {
+            case text = "graph_text"
+        }
     }
 
     let value: ONNXAttribute
@@ -69,7 +73,7 @@ private struct JSONAttribute: Decodable {
         } else if let string = try? container.decode(String.self) {
             value = .string(string)
         } else {
-            value = .graph(try container.decode(Graph.self).graph_text)
+            value = .graph(try container.decode(Graph.self).text)
         }
     }
 }
