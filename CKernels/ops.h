@@ -67,6 +67,7 @@ typedef struct ck_ops {
     ck_isa isa;
     int32_t gemm_mr, gemm_nr;
     int32_t attention_panel;  // query rows of one panel of the fused kernel
+    int32_t attention_lanes;  // of one of its vectors
     void (*gemm_pack_a)(const ck_pack *pack);
     void (*gemm_pack_b)(const ck_pack *pack);
     void (*gemm_block)(const ck_gemm_block *block);

@@ -319,6 +319,33 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
     return check_layouts(layouts, count, check, diagnosis);
 }
 
+ck_status ck_merge_validate(const ck_merge_problem *const p, ck_diagnosis *const diagnosis) {
+    const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_HEADS, CK_ARG_SEQLEN_Q, CK_ARG_VALUE_DIM, CK_ARG_STATES};
+    const int64_t sizes[] = {p->batch, p->heads, p->seqlen_q, p->value_dim, p->count};
+    ck_status status = check_sizes(names, sizes, 5, diagnosis);
+    if (status == CK_OK) status = check_products(sizes, 4, CK_ARG_SEQLEN_Q, diagnosis);
+    if (status == CK_OK && !p->states && p->count > 0)
+        return report(diagnosis, CK_NULL_POINTER, CK_ARG_STATES, -1, 0, p->count);
+    for (int64_t s = -1; status == CK_OK && s < p->count; ++s) {
+        layout layouts[4];
+        int count = 0;
+        layouts[count++] =
+            operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
+        if (is_given(p->lse.data, p->lse.count))
+            layouts[count++] = operand_layout(CK_ARG_LSE, &p->lse, p->batch, p->heads, p->seqlen_q, 1, true);
+        if (s >= 0) {
+            const ck_attention_state *const x = &p->states[s];
+            layouts[count++] =
+                operand_layout(CK_ARG_STATE_O, &x->o, p->batch, p->heads, p->seqlen_q, p->value_dim, false);
+            layouts[count++] =
+                operand_layout(CK_ARG_STATE_LSE, &x->lse, p->batch, p->heads, p->seqlen_q, 1, false);
+        }
+        status = check_layouts(layouts, count, CK_CHECK_LAYOUT_AND_POINTERS, diagnosis);
+        if (status != CK_OK && diagnosis->dimension < 0) diagnosis->dimension = (int32_t)s;
+    }
+    return status;
+}
+
 static layout matrix_layout(const ck_argument argument, const ck_matrix *const x, const int64_t batch,
                             const int64_t rows, const int64_t columns, const bool is_output) {
     return (layout){.argument = argument,
@@ -387,6 +414,7 @@ const char *ck_status_text(const ck_status status) {
         case CK_SMALL_WORKSPACE: return "the workspace is too small or not aligned";
         case CK_OUT_OF_MEMORY: return "out of memory";
         case CK_BAD_LENGTH: return "a length is out of range";
+        case CK_NOT_FUSED: return "the weights are no output of the fused pass";
     }
     return "unknown status";
 }

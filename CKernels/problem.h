@@ -9,6 +9,8 @@ typedef enum { CK_CHECK_LAYOUT, CK_CHECK_LAYOUT_AND_POINTERS } ck_check;
 // CK_OK, or the first thing wrong with the problem, told in `diagnosis` (not null).
 ck_status ck_attention_validate(ck_kernel kernel, const ck_attention_problem *problem, ck_check check,
                                 ck_diagnosis *diagnosis);
+// A diagnosis of one state has its index in `dimension` where that is not about an axis.
+ck_status ck_merge_validate(const ck_merge_problem *problem, ck_diagnosis *diagnosis);
 ck_status ck_gemm_validate(ck_kernel kernel, const ck_gemm_problem *problem, ck_check check,
                            ck_diagnosis *diagnosis);
 // Replaces CK_ALL_THREADS and CK_ISA_AUTO by what they stand for here.

@@ -46,6 +46,7 @@ typedef enum CK_ENUM ck_status {
     CK_SMALL_WORKSPACE,     // the caller's workspace is too small or not aligned to 64 bytes
     CK_OUT_OF_MEMORY,       // no workspace was given and allocating one failed
     CK_BAD_LENGTH,          // a query or prefix length is outside 0 ... the length it bounds
+    CK_NOT_FUSED,           // fused_only, but the output asked for takes another pass
 } ck_status;
 
 // The argument a status speaks of.
@@ -60,6 +61,7 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_ALIGNMENT, CK_ARG_WINDOW_LEFT, CK_ARG_WINDOW_RIGHT, CK_ARG_QUERY_LENGTHS,
     CK_ARG_PREFIX_LENGTHS, CK_ARG_QUERY_SEGMENTS, CK_ARG_KEY_SEGMENTS, CK_ARG_BLOCK_MASK,
     CK_ARG_SOFTCAP, CK_ARG_HEAD_SCALES, CK_ARG_ALIBI_SLOPES, CK_ARG_SINKS,
+    CK_ARG_STATES, CK_ARG_STATE_O, CK_ARG_STATE_LSE,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -122,6 +124,8 @@ typedef struct ck_options {
     // calls at the same time.
     void *_Nullable workspace;
     size_t workspace_bytes;
+    // Refuse, with CK_NOT_FUSED, what CK_FUSED would compute beside its one pass: the weights.
+    bool fused_only;
 } ck_options;
 
 ck_options ck_options_default(void);
@@ -254,6 +258,53 @@ ck_status ck_attention_forward(ck_kernel kernel, const ck_attention_problem *pro
 ck_status ck_attention_workspace(ck_kernel kernel, const ck_attention_problem *problem,
                                  const ck_options *options, size_t *bytes,
                                  ck_diagnosis *_Nullable diagnosis);
+
+// The attention of the same queries over one set of keys: what a call gives as o and lse.
+typedef struct ck_attention_state {
+    ck_operand o;    // [batch, heads, seqlen_q, value_dim]
+    ck_operand lse;  // [batch, heads, seqlen_q]
+} ck_attention_state;
+
+// Attention over several disjoint sets of keys from that over each: a split over keys, a prefix that
+// sequences share, keys on other machines. A sink belongs into one of the calls only. States are taken in
+// the order given; one whose lse is -inf adds nothing, and its o is not read.
+typedef struct ck_merge_problem {
+    int64_t batch, heads, seqlen_q, value_dim;
+    const ck_attention_state *_Nullable states;
+    int64_t count;
+    ck_operand o;    // written
+    ck_operand lse;  // written, if data is not null; of all sets together
+} ck_merge_problem;
+
+// No workspace is needed. With no states, or where all saw nothing, o is 0 and lse -inf.
+ck_status ck_attention_merge(const ck_merge_problem *problem, const ck_options *options,
+                             ck_diagnosis *_Nullable diagnosis);
+
+// How a call would run, and how much of it its masks let it skip.
+typedef struct ck_attention_explanation {
+    ck_kernel kernel;
+    ck_isa isa;
+    int32_t threads;          // that the call uses,
+    int32_t threads_allowed;  // of those it may
+    int64_t tasks;
+    int64_t task_rows;             // query rows a task; of `fused`: of all heads of a KV head's group
+    int64_t tile_rows, tile_keys;  // a tile is skipped as a whole or computed
+    int64_t chunks;                // of keys, whose results are combined
+    bool splits_keys;              // chunks are tasks of their own
+    bool weights_by_blocked;       // `fused` computes O alone, and the weights by the blocked pass
+    double pairs;                  // queries times keys, over batch and heads
+    // Those in tiles that are not skipped, by positions, segments and block mask. A mask or bias may hide
+    // more tiles; they are not read here.
+    double pairs_computed;
+    double flops;  // of both products over pairs_computed; an FMA counts two
+    double bytes;  // of all operands, each once
+    size_t workspace_bytes;
+} ck_attention_explanation;
+
+// Segments and block masks are read, tensors, masks and biases are not: their data pointers may be null.
+ck_status ck_attention_explain(ck_kernel kernel, const ck_attention_problem *problem,
+                               const ck_options *options, ck_attention_explanation *explanation,
+                               ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // GEMM

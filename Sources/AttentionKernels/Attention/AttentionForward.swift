@@ -65,15 +65,7 @@ extension AttentionKernel {
     public func workspaceByteCount(
         for problem: AttentionProblem, returning outputs: AttentionOutputs = [], execution: Execution = .shared
     ) throws(KernelError) -> Int {
-        func place(width: Int) -> OutputPlace {
-            OutputPlace(
-                measuring: .bhsd(
-                    batch: problem.batch, heads: problem.heads, length: problem.queryLength, width: width))
-        }
-        let places = OutputPlaces(
-            output: place(width: problem.valueDim),
-            lse: outputs.contains(.lse) ? place(width: 1) : nil,
-            weights: outputs.contains(.weights) ? place(width: problem.keyLength) : nil)
+        let places = problem.placesToMeasure(outputs)
         var cProblem = try problem.cProblem(places)
         return try execution.workspaceByteCount(
             measure: { options, byteCount, diagnosis in

@@ -103,6 +103,17 @@ extension AttentionProblem {
             head_stride: Int64(strides[1]), row_stride: Int64(strides[2]), column_stride: Int64(strides[3]))
     }
 
+    /// Outputs that do not exist yet.
+    func placesToMeasure(_ outputs: AttentionOutputs) -> OutputPlaces {
+        func place(width: Int) -> OutputPlace {
+            OutputPlace(measuring: .bhsd(batch: batch, heads: heads, length: queryLength, width: width))
+        }
+        return OutputPlaces(
+            output: place(width: valueDim),
+            lse: outputs.contains(.lse) ? place(width: 1) : nil,
+            weights: outputs.contains(.weights) ? place(width: keyLength) : nil)
+    }
+
     /// An argument of this problem, for the sentence of an error.
     func describe(_ argument: KernelError.Argument, _ places: OutputPlaces) -> String {
         switch argument {

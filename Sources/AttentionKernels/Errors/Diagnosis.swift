@@ -36,6 +36,7 @@ extension KernelError {
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
+            case .CK_NOT_FUSED: "the fused pass does not compute it, and the execution allows nothing else"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
             }
@@ -92,6 +93,7 @@ extension KernelError.Reason {
             case .CK_SMALL_WORKSPACE: .workspaceTooSmall
             case .CK_OUT_OF_MEMORY: .outOfMemory
             case .CK_BAD_LENGTH: .invalidLength
+            case .CK_NOT_FUSED: .notFused
             }
     }
 }
@@ -143,6 +145,7 @@ extension KernelError.Argument {
             case .CK_ARG_HEAD_SCALES: .headScales
             case .CK_ARG_ALIBI_SLOPES: .alibiSlopes
             case .CK_ARG_SINKS: .sinks
+            case .CK_ARG_STATES, .CK_ARG_STATE_O, .CK_ARG_STATE_LSE: .states
             }
     }
 }

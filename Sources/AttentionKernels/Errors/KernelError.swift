@@ -54,6 +54,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case outOfMemory
         /// A query or prefix length is negative or longer than what it bounds.
         case invalidLength
+        /// The execution allows the fused pass only, and it does not compute what is asked for.
+        case notFused
     }
 
     /// The arguments of this library's calls.
@@ -68,5 +70,6 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case shape, elements, dimension
         case alignment, windowLeft, windowRight, queryLengths, prefixLengths, querySegments, keySegments, blocks
         case softcap, headScales, alibiSlopes, sinks
+        case states
     }
 }
