@@ -86,6 +86,14 @@ static double score_of(const ck_attention_problem *const p, const int64_t b, con
     double score = (double)p->scale * head_value(&p->scores.head_scales, h, 1) * dot;
     const double cap = p->scores.softcap;
     if (cap > 0) score = cap * tanh(score / cap);
+    if (p->scores.function) {
+        // A caller's function takes and gives floats.
+        float given = (float)score;
+        const ck_score_tile tile = {&given, 1, 1, i, 1, j, 1, b, h};
+        p->scores.function(&tile, p->scores.context);
+        if (given == -INFINITY) return -INFINITY;
+        score = (double)given;
+    }
     const double distance = (double)distance_of(p, b, i, j);
     return score - head_value(&p->scores.alibi_slopes, h, 0) * fabs(distance) + bias_of(p, b, h, i, j);
 }

@@ -111,7 +111,8 @@ static inline float ck_head_value(const ck_head_values *const x, const int64_t h
 
 // Whether more happens to a dot product than scale and addition.
 static inline bool ck_transforms_scores(const ck_attention_problem *const p) {
-    return p->scores.softcap > 0 || p->scores.normalize_qk || p->scores.head_scales.count != 0;
+    return p->scores.softcap > 0 || p->scores.normalize_qk || p->scores.head_scales.count != 0 ||
+           p->scores.function;
 }
 
 // Whether something besides positions masks a key or adds to a score.

@@ -53,6 +53,19 @@ static float score_of(const ck_attention_problem *const p, const int64_t b, cons
     if (x->normalize_qk) dot *= inverse_norm(q, p->head_dim) * inverse_norm(k, p->head_dim);
     float score = p->scale * dot * ck_head_value(&x->head_scales, h, 1);
     if (x->softcap > 0) score = x->softcap * tanhf(score / x->softcap);
+    if (x->function) {
+        const ck_score_tile tile = {.scores = &score,
+                                    .query_stride = 1,
+                                    .key_stride = 1,
+                                    .first_query = i,
+                                    .queries = 1,
+                                    .first_key = j,
+                                    .keys = 1,
+                                    .batch = b,
+                                    .head = h};
+        x->function(&tile, x->context);
+        if (score == -INFINITY) return score;
+    }
     if (x->alibi_slopes.count != 0) {
         const int64_t distance = i + ck_position_offset(p, b) - j;
         score -= ck_head_value(&x->alibi_slopes, h, 0) * (float)(distance < 0 ? -distance : distance);

@@ -204,7 +204,22 @@ typedef struct ck_block_mask {
     ck_score_operand blocks;  // bytes [batch, heads, blocks of seqlen_q, blocks of seqlen_k]
 } ck_block_mask;
 
-// What becomes of a dot product: score = softcap(scale * head_scale * q.k) - slope * |p - j| + bias.
+// Scores of one head that a caller's function may change in place: that of query first_query + i and key
+// first_key + j is scores[i * query_stride + j * key_stride]. Those of keys that the query does not see are
+// arbitrary numbers, and what becomes of them is ignored.
+typedef struct ck_score_tile {
+    float *scores;
+    int64_t query_stride, key_stride;
+    int64_t first_query, queries, first_key, keys;
+    int64_t batch, head;
+} ck_score_tile;
+
+// Called by several threads at once, on tiles of any shape and order; so a score's new value may depend on
+// its old one and its indices alone. Minus infinity hides the key.
+typedef void (*ck_score_function)(const ck_score_tile *tile, void *_Nullable context);
+
+// What becomes of a dot product:
+// score = function(softcap(scale * head_scale * q.k)) - slope * |p - j| + bias.
 typedef struct ck_score_options {
     float softcap;               // c > 0: x becomes c * tanh(x / c); 0: off
     bool normalize_qk;           // q and k are divided by their L2 norms (at least 1e-12) first
@@ -212,6 +227,8 @@ typedef struct ck_score_options {
     ck_head_values alibi_slopes;
     ck_head_values sinks;  // a logit that joins the softmax and has no value; -inf: none. One 0 for all
                            // is the off-by-one softmax.
+    ck_score_function _Nullable function;
+    void *_Nullable context;
 } ck_score_options;
 
 // Query i of a sequence stands at position p = i + offset among the keys, with the offset of `causal`

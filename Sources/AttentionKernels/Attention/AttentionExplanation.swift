@@ -67,7 +67,8 @@ public struct AttentionExplanation: Sendable, Hashable, CustomStringConvertible 
             reasons.append("the weights come from the blocked pass, beside the fused output")
         }
         if skippedShare > 0 {
-            reasons.append("tiles of \(tileRows) x \(tileKeys) that no query sees by position, segment or block are skipped")
+            reasons.append(
+                "tiles of \(tileRows) x \(tileKeys) that no query sees by position, segment or block are skipped")
         }
         return reasons
     }
@@ -75,12 +76,13 @@ public struct AttentionExplanation: Sendable, Hashable, CustomStringConvertible 
     /// The whole plan in a few lines.
     public var description: String {
         let percent = (skippedShare * 1000).rounded() / 10
-        return ([
-            "\(kernel.rawValue) on \(instructionSet.name), \(threads) threads, \(tasks) tasks of \(taskRows) rows, "
-                + "tiles of \(tileRows) x \(tileKeys), \(keyChunks) key chunks",
-            "\(flops) floating-point operations, \(bytes) bytes of operands, \(workspaceByteCount) bytes of workspace, "
-                + "\(percent) % of pairs skipped",
-        ] + reasons).joined(separator: "\n")
+        return
+            ([
+                "\(kernel.rawValue) on \(instructionSet.name), \(threads) threads, \(tasks) tasks of \(taskRows) rows, "
+                    + "tiles of \(tileRows) x \(tileKeys), \(keyChunks) key chunks",
+                "\(flops) floating-point operations, \(bytes) bytes of operands, \(workspaceByteCount) bytes of workspace, "
+                    + "\(percent) % of pairs skipped",
+            ] + reasons).joined(separator: "\n")
     }
 }
 

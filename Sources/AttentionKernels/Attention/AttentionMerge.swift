@@ -45,7 +45,8 @@ extension AttentionResult {
         _ results: [AttentionResult], into output: inout Tensor, _ lse: inout Tensor, _ execution: Execution
     ) throws(KernelError) {
         // Every dimension but the last counts rows: one sequence, one head.
-        let width = output.shape.last ?? 0, rows = lse.count
+        let width = output.shape.last ?? 0
+        let rows = lse.count
         func operand(_ tensor: Tensor, _ width: Int) -> ck_operand {
             ck_operand(
                 data: tensor.storage.start, count: Int64(tensor.count), offset: 0, batch_stride: 0, head_stride: 0,

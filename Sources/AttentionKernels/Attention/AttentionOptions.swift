@@ -18,6 +18,8 @@ public struct AttentionOptions: Sendable {
     public var visibility: KeyVisibility
     /// Softcap, QK-norm, ALiBi, sinks and factors by head.
     public var scores: ScoreOptions
+    /// A change of each score by code of the caller's; nil for none.
+    public var scoreFunction: ScoreFunction?
 
     /// Options; by default every query sees every key.
     public init(

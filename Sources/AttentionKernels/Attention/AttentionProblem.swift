@@ -17,6 +17,8 @@ public struct AttentionProblem: ~Escapable {
     public var visibility = KeyVisibility()
     /// Softcap, QK-norm, ALiBi, sinks and factors by head; by default none.
     public var scores = ScoreOptions()
+    /// A change of each score by code of the caller's; nil for none.
+    public var scoreFunction: ScoreFunction?
 
     /// A problem.
     ///

@@ -69,6 +69,7 @@ struct AttentionTensorCall {
                 scale: options.scale, mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span)
             problem.visibility = options.visibility
             problem.scores = options.scores
+            problem.scoreFunction = options.scoreFunction
             return problem
         }
     }

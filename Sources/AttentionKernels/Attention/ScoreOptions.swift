@@ -4,6 +4,8 @@
 /// ```
 /// score = softcap * tanh(scale * headScale * q·k / softcap) - slope * |position - j| + bias
 /// ```
+///
+/// ``AttentionOptions/scoreFunction`` comes behind the softcap.
 public struct ScoreOptions: Sendable, Hashable {
     /// The cap `c` of `c * tanh(x / c)`, finite and more than 0; nil or 0 for none. Costs a tanh for each score.
     public var softcap: Float?

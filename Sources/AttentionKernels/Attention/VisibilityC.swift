@@ -23,6 +23,7 @@ extension AttentionProblem {
         problem.scores.head_scales = try headValues(.headScales, scores.headScales)
         problem.scores.alibi_slopes = try headValues(.alibiSlopes, scores.alibiSlopes)
         problem.scores.sinks = try headValues(.sinks, scores.sinks?.values)
+        scoreFunction?.set(&problem.scores)
     }
 
     private func lengths(_ argument: KernelError.Argument, _ values: [Int]?) throws(KernelError) -> ck_lengths {

@@ -7,7 +7,8 @@ import Testing
         _ options: AttentionOptions, _ kernel: AttentionKernel = .fused, length: Int = 1024, queries: Int? = nil,
         returning outputs: AttentionOutputs = [], execution: Execution = Execution(threads: 2)
     ) throws -> AttentionExplanation {
-        let query = try Tensor(shape: [2, 4, queries ?? length, 16]), key = try Tensor(shape: [2, 2, length, 16])
+        let query = try Tensor(shape: [2, 4, queries ?? length, 16])
+        let key = try Tensor(shape: [2, 2, length, 16])
         return try kernel.explain(
             query: query, key: key, value: key, options: options, returning: outputs, execution: execution)
     }

@@ -26,7 +26,8 @@ import Testing
             first += length
         }
         let merged = try AttentionResult.merged(parts)
-        let lse = try #require(merged.lse), expected = try #require(whole.lse)
+        let lse = try #require(merged.lse)
+        let expected = try #require(whole.lse)
         #expect(isMostlyNonzero(merged.output.elements))
         #expect(
             Comparison(merged.output.elements, oracle: whole.output.elements.map(Double.init), bound: 6e-7).passes)
@@ -50,7 +51,8 @@ import Testing
     }
 
     @Test func wrongStatesAreRefused() throws {
-        let key = try Self.tensor(2, 40), other = try Self.tensor(4, 39)
+        let key = try Self.tensor(2, 40)
+        let other = try Self.tensor(4, 39)
         let seen = try AttentionKernel.fused.attend(query: key, key: key, value: key, returning: .lse)
         let without = try AttentionKernel.fused.attend(query: key, key: key, value: key)
         let shorter = try AttentionKernel.fused.attend(query: other, key: key, value: key, returning: .lse)
@@ -64,7 +66,8 @@ import Testing
             memory.initialize(repeating: 0)
             func operand(_ index: Int?) -> ck_operand {
                 ck_operand(
-                    data: index.flatMap { i in memory.baseAddress.map { $0 + i } }, count: 1, offset: 0, batch_stride: 0,
+                    data: index.flatMap { i in memory.baseAddress.map { $0 + i } }, count: 1, offset: 0,
+                    batch_stride: 0,
                     head_stride: 0, row_stride: 1)
             }
             func merge(_ o: Int?, _ lse: Int?, output: Int, count: Int64 = 1) -> (ck_status, ck_argument) {

@@ -99,6 +99,53 @@ import Testing
         #expect(Comparison(output.elements, oracle: expected, bound: 5e-7).passes)
     }
 
+    private struct Relative: ScoreModifier {
+        func callAsFunction(_ score: Float, batch: Int, head: Int, query: Int, key: Int) -> Float {
+            key > query + 16 ? -.infinity : score + 0.125 * Float(head) * Float(key - query)
+        }
+    }
+
+    /// A modifier is a mask and a bias; every kernel and way to run calls it alike.
+    @Test(arguments: AttentionKernel.allCases) func scoreFunctions(kernel: AttentionKernel) throws {
+        let sample = Self.sample
+        let query = try Tensor(shape: [2, 4, 40, 16], elements: sample.query)
+        let key = try Tensor(shape: [2, 2, 56, 16], elements: sample.key)
+        let value = try Tensor(shape: [2, 2, 56, 16], elements: sample.value)
+        let bias = try Tensor(shape: [4, 40, 56]) { n in
+            0.125 * Float(n / (40 * 56)) * Float(n % 56 - n / 56 % 40)
+        }
+        let plain = AttentionOptions(causality: .bottomRight, bias: bias, keyLengths: [56, 50])
+        let expected = try kernel.attend(
+            query: query, key: key, value: value, options: plain, returning: [.lse, .weights])
+        var options = AttentionOptions(keyLengths: [56, 50])
+        // Causality by the function needs the offset of each sequence; here both are those of the whole length.
+        options.causality = .bottomRight
+        let functions = [
+            ScoreFunction(Relative()), ScoreFunction { Relative()($0, batch: $1, head: $2, query: $3, key: $4) },
+        ]
+        for function in functions {
+            options.scoreFunction = function
+            for configuration in Configuration.all {
+                let result = try kernel.attend(
+                    query: query, key: key, value: value, options: options, returning: [.lse, .weights],
+                    execution: configuration.execution)
+                for (actual, right) in [
+                    (result.output, expected.output), (result.lse, expected.lse), (result.weights, expected.weights),
+                ] as [(Tensor?, Tensor?)] {
+                    let oracle = try #require(right).elements.map(Double.init)
+                    #expect(Comparison(try #require(actual).elements, oracle: oracle, bound: 4e-6).passes)
+                }
+            }
+        }
+    }
+
+    /// A function that hides everything leaves nothing; after a cap it sees capped scores.
+    @Test func scoreFunctionsSeeCappedScores() throws {
+        var options = AttentionOptions(scores: ScoreOptions(softcap: 0.5))
+        options.scoreFunction = ScoreFunction { score, _, _, _, _ in abs(score) <= 0.5 ? -.infinity : score }
+        #expect(try attend(options).elements.allSatisfy { $0 == 0 })
+    }
+
     @Test func wrongShapesAreRefused() throws {
         func expectRefusal(
             _ reason: KernelError.Reason, _ argument: KernelError.Argument, _ word: String,
