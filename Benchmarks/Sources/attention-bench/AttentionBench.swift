@@ -6,5 +6,7 @@ struct AttentionBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attention-bench",
         abstract: "Measures, applies and verifies the attention kernels on this machine.",
-        subcommands: [SweepCommand.self, ApplyCommand.self, VerifyCommand.self, InfoCommand.self])
+        subcommands: [
+            SweepCommand.self, ApplyCommand.self, VerifyCommand.self, ConformanceCommand.self, InfoCommand.self,
+        ])
 }

@@ -14,16 +14,25 @@ public struct AttentionOptions: Sendable {
     public var bias: (any StridedTensor<Float>)?
     /// How many keys each sequence really has, from 0 to `keyLength`: one for each of the batch.
     public var keyLengths: [Int]?
+    /// Window, query lengths, prefix, segments and block mask.
+    public var visibility: KeyVisibility
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head.
+    public var scores: ScoreOptions
+    /// A change of each score by code of the caller's; nil for none.
+    public var scoreFunction: ScoreFunction?
 
     /// Options; by default every query sees every key.
     public init(
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil
+        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil, visibility: KeyVisibility = KeyVisibility(),
+        scores: ScoreOptions = ScoreOptions()
     ) {
         self.causality = causality
         self.scale = scale
         self.mask = mask
         self.bias = bias
         self.keyLengths = keyLengths
+        self.visibility = visibility
+        self.scores = scores
     }
 }
