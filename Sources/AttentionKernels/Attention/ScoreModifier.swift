@@ -12,6 +12,10 @@ import CKernels
 /// ```
 ///
 /// The compiler inlines `callAsFunction` into the loop over a tile. Several threads call it at once.
+///
+/// Cost: a C function that adds a bias by distance makes attention take 1.9 times as long at 1024 keys and
+/// `headDim` 64 (2.1 times with four heads a key-value head), because scores leave the registers and every product with
+/// the values minds hidden keys.
 public protocol ScoreModifier: Sendable {
     /// The new score of a query and a key; minus infinity hides the key. Scores are in natural units, scaled and capped,
     /// before ALiBi, bias and masks. Keys that the query does not see may be asked about too; the answer is ignored.
