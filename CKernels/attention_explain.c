@@ -1,5 +1,5 @@
-// ck_attention_explain: the plan of a call and what its masks let it skip, without running it. Counts tiles as the
-// kernels do: `fused` by panel, group of keys and block of keys, `blocked` by task, `naive` by pair.
+// ck_attention_explain: the plan of a call and what its masks let it skip, without running it. Counts tiles
+// as the kernels do: `fused` by panel, group of keys and block of keys, `blocked` by task, `naive` by pair.
 #include "attention.h"
 #include "numerics.h"
 #include "problem.h"
@@ -69,7 +69,8 @@ static double fused_pairs(const ck_attention_problem *const p, const ck_ops *con
         const ck_key_rule rule = ck_key_rule_of(p, b);
         for (int64_t h = 0; h < heads; ++h)
             for (int64_t row = 0; row < rows; row += panel)
-                pairs += fused_panel_pairs(p, &rule, b, h, row, ck_min(row + panel, rows), ops->attention_lanes);
+                pairs +=
+                    fused_panel_pairs(p, &rule, b, h, row, ck_min(row + panel, rows), ops->attention_lanes);
     }
     return pairs * (double)(p->kv_heads / heads);
 }

@@ -1,6 +1,6 @@
-// ck_attention_merge: O = sum of w_i O_i / sum of w_i with w_i = exp(lse_i - max lse), and lse = max lse + ln(sum of
-// w_i): attention over several sets of keys from the attention over each. States are taken in the order given and
-// summed in double precision by + * / alone, so the bits depend on nothing else.
+// ck_attention_merge: O = sum of w_i O_i / sum of w_i with w_i = exp(lse_i - max lse), and lse = max lse +
+// ln(sum of w_i): attention over several sets of keys from the attention over each. States are taken in the
+// order given and summed in double precision by + * / alone, so the bits depend on nothing else.
 #include <math.h>
 
 #include "numerics.h"
@@ -17,7 +17,8 @@ static double exp2_of(const double x) {
     return ldexp(sum, k);
 }
 
-static float lse_at(const ck_attention_state *const state, const int64_t b, const int64_t h, const int64_t i) {
+static float lse_at(const ck_attention_state *const state, const int64_t b, const int64_t h,
+                    const int64_t i) {
     return *ck_at(&state->lse, b, h, i);
 }
 

@@ -406,7 +406,8 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
 }
 
 ck_status ck_merge_validate(const ck_merge_problem *const p, ck_diagnosis *const diagnosis) {
-    const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_HEADS, CK_ARG_SEQLEN_Q, CK_ARG_VALUE_DIM, CK_ARG_STATES};
+    const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_HEADS, CK_ARG_SEQLEN_Q, CK_ARG_VALUE_DIM,
+                                 CK_ARG_STATES};
     const int64_t sizes[] = {p->batch, p->heads, p->seqlen_q, p->value_dim, p->count};
     ck_status status = check_sizes(names, sizes, 5, diagnosis);
     if (status == CK_OK) status = check_products(sizes, 4, CK_ARG_SEQLEN_Q, diagnosis);
