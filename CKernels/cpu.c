@@ -25,7 +25,10 @@
 enum { LEAF7_EBX_AVX2 = 1u << 5, LEAF7_EBX_AVX512F = 1u << 16, LEAF7_EBX_AVX512DQ = 1u << 17 };
 #define LEAF7_EBX_AVX512BW (1u << 30)
 #define LEAF7_EBX_AVX512VL (1u << 31)
+#define LEAF7_ECX_AVX512VNNI (1u << 11)
 #define LEAF7_1_EAX_AVX512BF16 (1u << 5)
+// The 8-bit dot product: every CPU with the one of bf16 has it.
+#define LEAF7_ECX_AVX512VNNI (1u << 11)
 #define LEAF1_ECX_FMA (1u << 12)
 #define LEAF1_ECX_F16C (1u << 29)
 #define LEAF1_ECX_OSXSAVE (1u << 27)
@@ -54,7 +57,7 @@ static bool detect(const ck_isa isa) {
         case CK_ISA_AVX2: return avx2;
         case CK_ISA_AVX512: return avx512;
         case CK_ISA_AVX512BF16:
-            if (!avx512 || highest_subleaf < 1) return false;
+            if (!avx512 || !(ecx & LEAF7_ECX_AVX512VNNI) || highest_subleaf < 1) return false;
             return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF7_1_EAX_AVX512BF16);
         default: return false;
     }

@@ -12,8 +12,20 @@ static inline bool ck_is_float(const ck_dtype dtype) {
     return dtype == CK_F32 || dtype == CK_BF16 || dtype == CK_F16;
 }
 
-// Of a float type.
-static inline int64_t ck_element_bytes(const ck_dtype dtype) { return dtype == CK_F32 ? 4 : 2; }
+// A stored element: a number, or a block of CK_QUANT_BLOCK of them.
+static inline int64_t ck_element_bytes(const ck_dtype dtype) {
+    switch (dtype) {
+        case CK_F32:
+        case CK_I32: return 4;
+        case CK_BF16:
+        case CK_F16: return 2;
+        case CK_I8: return 1;
+        case CK_Q8_0: return 34;
+        case CK_Q4_0: return 18;
+        case CK_Q4_1: return 20;
+    }
+    return 0;
+}
 
 static inline float ck_float_of_bits(const uint32_t bits) {
     float value;
@@ -59,6 +71,8 @@ static inline uint16_t ck_f32_to_f16(const float value) {
 
 static inline float ck_load(const ck_dtype dtype, const void *const row, const int64_t index) {
     if (dtype == CK_F32) return ((const float *)row)[index];
+    if (dtype == CK_I8) return (float)((const int8_t *)row)[index];
+    if (dtype == CK_I32) return (float)((const int32_t *)row)[index];
     const uint16_t bits = ((const uint16_t *)row)[index];
     return dtype == CK_BF16 ? ck_bf16_to_f32(bits) : ck_f16_to_f32(bits);
 }

@@ -7,6 +7,7 @@
 
 #include "driver.h"
 #include "gemm_packed.h"
+#include "gemm_stored.h"
 #include "numerics.h"
 #include "parallel.h"
 #include "problem.h"
@@ -32,6 +33,9 @@ static ck_gemm_shape shape_of(const ck_gemm_operation *const op, const int64_t b
                            .b_column_stride = op->b_column_stride,
                            .c_row_stride = op->c_row_stride,
                            .c_column_stride = op->c_column_stride,
+                           .a_dtype = op->a_dtype,
+                           .b_dtype = op->b_dtype,
+                           .c_dtype = op->c_dtype,
                            .packed_b = op->packed_b != NULL,
                            .plain = is_plain(op->epilogue)};
 }
@@ -47,6 +51,8 @@ static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
     t.a_k_stride = other.a_k_stride;
     t.b_k_stride = other.b_k_stride;
     t.b_column_stride = other.b_column_stride;
+    t.a_dtype = other.a_dtype;
+    t.b_dtype = other.b_dtype;
     t.c_row_stride = other.c_row_stride;
     t.c_column_stride = other.c_column_stride;
     return t;
@@ -62,11 +68,14 @@ typedef struct {
     int64_t row, rows, column, columns;
 } gemm_task;
 
-static ck_gemm_target target_of(const ck_gemm_operation *const op) {
+static ck_gemm_target target_of(const ck_gemm_operation *const op, const ck_gemm_kind kind) {
+    const bool is_direct = is_plain(op->epilogue) && op->c_column_stride == 1;
     return (ck_gemm_target){.c = op->c,
+                            .c_dtype = op->c_dtype,
+                            .integer = ck_gemm_is_integer(kind),
                             .c_row_stride = op->c_row_stride,
                             .c_column_stride = op->c_column_stride,
-                            .direct = is_plain(op->epilogue) && op->c_column_stride == 1,
+                            .direct = is_direct && ck_gemm_holds_sums(op->c_dtype, kind),
                             .alpha = op->alpha,
                             .beta = op->beta,
                             .epilogue = op->epilogue ? op->epilogue : &no_epilogue,
@@ -78,8 +87,7 @@ typedef struct {
     int64_t first, count;
 } k_block;
 
-// Some rows of the task on columns `column` ..< column + n of its strip. A whose rows are not contiguous
-// is packed as it comes, so many rows that L1 and L2 hold them.
+// Some rows of the task on columns `column` ..< column + n of its strip.
 typedef struct {
     int64_t row, rows, column, n;
 } region;
@@ -92,11 +100,66 @@ typedef struct {
     bool resume;
 } panels;
 
+// Rows of A as tiles read them: word (i, k) at data + i * row_bytes + k * k_bytes.
+typedef struct {
+    const void *data;
+    int64_t row_bytes, k_bytes;
+} rows_of_a;
+
+// A packed copy of `rows` rows of A: rows of words where k is contiguous, else panels.
+static rows_of_a pack_a(const gemm_task *const t, const void *const a, const int64_t rows, const int64_t kc) {
+    const ck_gemm_operation *const op = &t->op;
+    const ck_gemm_kind kind = t->plan->kind;
+    const int64_t lanes = t->ops->lanes, words = ck_ceil_div(kc, ck_gemm_depth(kind));
+    if (op->a_k_stride == 1) {
+        const ck_gemm_copy_args copy = {.kind = kind,
+                                        .dtype = op->a_dtype,
+                                        .source = a,
+                                        .row_stride = op->a_row_stride,
+                                        .kc = kc,
+                                        .count = rows,
+                                        .packed = t->scratch->a,
+                                        .stride = ck_round_up(words, lanes)};
+        t->ops->gemm_copy(&copy);
+        return (rows_of_a){t->scratch->a, copy.stride * (int64_t)sizeof(float), sizeof(float)};
+    }
+    const int64_t width = ck_min(CK_GEMM_A_ROWS, ck_round_up(rows, lanes));
+    const ck_gemm_pack_args pack = {.kind = kind,
+                                    .dtype = op->a_dtype,
+                                    .source = a,
+                                    .k_stride = op->a_k_stride,
+                                    .column_stride = op->a_row_stride,
+                                    .kc = kc,
+                                    .count = rows,
+                                    .width = width,
+                                    .is_a = true,
+                                    .packed = t->scratch->a,
+                                    .panel_stride = words * width};
+    t->ops->gemm_pack(&pack);
+    return (rows_of_a){t->scratch->a, sizeof(float), width * (int64_t)sizeof(float)};
+}
+
+static bool reads_a(const gemm_task *const t, const k_block k) {
+    return k.count == 0 || ck_gemm_reads_a(t->plan, t->op.a_dtype, t->op.a_k_stride, k.count);
+}
+
+// In place where that can be, else packed as it comes.
+static rows_of_a take_a(const gemm_task *const t, const int64_t row, const int64_t rows, const k_block k) {
+    const ck_gemm_operation *const op = &t->op;
+    const int64_t bytes = ck_element_bytes(op->a_dtype);
+    const void *const a =
+        ck_element_at(op->a, op->a_dtype, row * op->a_row_stride + k.first * op->a_k_stride);
+    if (!reads_a(t, k)) return pack_a(t, a, rows, k.count);
+    return (rows_of_a){a, op->a_row_stride * bytes, op->a_k_stride * bytes * ck_gemm_depth(t->plan->kind)};
+}
+
+// So many rows at a time as L1 and L2 hold of a packed A.
 static void multiply_panels(const gemm_task *const t, const region *const r, const k_block k,
                             const panels *const b) {
-    const ck_gemm_operation *const op = &t->op;
-    ck_gemm_block block = {.n = r->n,
-                           .kc = k.count,
+    const ck_gemm_kind kind = t->plan->kind;
+    ck_gemm_block block = {.kind = kind,
+                           .n = r->n,
+                           .words = ck_ceil_div(k.count, ck_gemm_depth(kind)),
                            .b = b->b,
                            .b_k_stride = b->k_stride,
                            .b_panel_stride = b->panel_stride,
@@ -104,64 +167,109 @@ static void multiply_panels(const gemm_task *const t, const region *const r, con
                            .resume = b->resume,
                            .b_ahead = b->ahead,
                            .target = &t->target};
-    const int64_t step = t->plan->packs_a ? CK_GEMM_A_ROWS : ck_max(r->rows, 1);
+    const bool in_place = reads_a(t, k);
+    const int64_t step = in_place ? ck_max(r->rows, 1) : CK_GEMM_A_ROWS;
+    if (in_place && t->plan->rows_outside) block.a_ahead = k.count * ck_element_bytes(t->op.a_dtype);
     for (int64_t i = 0; i < r->rows; i += step) {
         block.row = r->row + i;
         block.m = ck_min(step, r->rows - i);
-        const float *const a = op->a + block.row * op->a_row_stride + k.first * op->a_k_stride;
-        if (t->plan->packs_a) {
-            const ck_gemm_pack_args pack = {.source = a,
-                                            .k_stride = op->a_k_stride,
-                                            .column_stride = op->a_row_stride,
-                                            .kc = k.count,
-                                            .count = block.m,
-                                            .width = CK_GEMM_A_ROWS,
-                                            .packed = t->scratch->a,
-                                            .panel_stride = k.count * CK_GEMM_A_ROWS};
-            t->ops->gemm_pack(&pack);
-            block.a = t->scratch->a;
-            block.a_row_stride = 1;
-            block.a_k_stride = CK_GEMM_A_ROWS;
-        } else {
-            block.a = a;
-            block.a_row_stride = op->a_row_stride;
-            block.a_k_stride = op->a_k_stride;
-            if (t->plan->rows_outside) block.a_ahead = k.count;
-        }
+        const rows_of_a a = take_a(t, block.row, block.m, k);
+        block.a = a.data;
+        block.a_row_bytes = a.row_bytes;
+        block.a_k_bytes = a.k_bytes;
         t->ops->gemm_block(&block);
     }
 }
 
-// Packs columns first ..< first + n of the strip, all of these k.
+// Lines of a panel before k, which begins a block of K.
+static int64_t lines_before(const gemm_task *const t, const int64_t k) {
+    return ck_gemm_panel_lines(t->plan->kind, k);
+}
+
+// Packs columns first ..< first + n of the strip, all of these k, one block of K after the other.
 static void pack_b(const gemm_task *const t, const int64_t first, const int64_t n, const k_block k) {
     const ck_gemm_operation *const op = &t->op;
-    const int64_t width = t->ops->gemm_panel;
-    const ck_gemm_pack_args pack = {
-        .source = op->b + k.first * op->b_k_stride + (t->column + first) * op->b_column_stride,
-        .k_stride = op->b_k_stride,
-        .column_stride = op->b_column_stride,
-        .kc = k.count,
-        .count = n,
-        .width = width,
-        .packed = t->scratch->b,
-        .panel_stride = k.count * width};
-    t->ops->gemm_pack(&pack);
+    const int64_t width = t->ops->gemm_panel, kc = ck_gemm_kc(t->plan->kind);
+    for (int64_t i = 0; i < k.count; i += kc) {
+        const int64_t from = (k.first + i) * op->b_k_stride + (t->column + first) * op->b_column_stride;
+        const ck_gemm_pack_args pack = {.kind = t->plan->kind,
+                                        .dtype = op->b_dtype,
+                                        .source = ck_element_at(op->b, op->b_dtype, from),
+                                        .k_stride = op->b_k_stride,
+                                        .column_stride = op->b_column_stride,
+                                        .kc = ck_min(kc, k.count - i),
+                                        .count = n,
+                                        .width = width,
+                                        .packed = t->scratch->b + lines_before(t, i) * width,
+                                        .panel_stride = lines_before(t, k.count) * width};
+        t->ops->gemm_pack(&pack);
+    }
 }
 
 // The packed copy holds the k of `packed`, of which k is a part.
 static void multiply_packed(const gemm_task *const t, const region *const r, const k_block k,
                             const k_block packed) {
     const int64_t width = t->ops->gemm_panel;
-    const panels b = {.b = t->scratch->b + (k.first - packed.first) * width,
+    const panels b = {.b = t->scratch->b + lines_before(t, k.first - packed.first) * width,
                       .k_stride = width,
-                      .panel_stride = packed.count * width};
+                      .panel_stride = lines_before(t, packed.count) * width};
     multiply_panels(t, r, k, &b);
+}
+
+// A panel of B in its own type, `column` columns into the strip, from these k on: as packed, or laid out now.
+static const void *take_stored(const gemm_task *const t, const int64_t column, const k_block k) {
+    const ck_gemm_operation *const op = &t->op;
+    const int64_t width = t->ops->gemm_panel, panel = (t->column + column) / width;
+    if (op->packed_b)
+        return (const char *)op->packed_b + panel * ck_stored_bytes(op->b_dtype, width, op->k) +
+               ck_stored_bytes(op->b_dtype, width, k.first);
+    const int64_t from =
+        k.first / CK_QUANT_BLOCK * op->b_k_stride + (t->column + column) * op->b_column_stride;
+    const ck_stored_pack_args pack = {.dtype = op->b_dtype,
+                                      .source = ck_element_at(op->b, op->b_dtype, from),
+                                      .k_stride = op->b_k_stride,
+                                      .column_stride = op->b_column_stride,
+                                      .kc = k.count,
+                                      .count = ck_min(width, t->columns - column),
+                                      .width = width,
+                                      .panel = t->scratch->stored};
+    ck_stored_pack(&pack);
+    return t->scratch->stored;
+}
+
+// The same as pack_b, of a B in its own type.
+static void expand_b(const gemm_task *const t, const k_block k) {
+    const int64_t width = t->ops->gemm_panel;
+    for (int64_t column = 0; column < t->columns; column += width)
+        for (int64_t i = 0; i < k.count; i += CK_GEMM_KC) {
+            const k_block part = {.first = k.first + i, .count = ck_min(CK_GEMM_KC, k.count - i)};
+            const ck_stored_expand expand = {.dtype = t->op.b_dtype,
+                                             .kc = part.count,
+                                             .panel = take_stored(t, column, part),
+                                             .packed = t->scratch->b + column * k.count + i * width};
+            t->ops->gemm_expand(&expand);
+        }
+}
+
+static void multiply_stored(const gemm_task *const t, const k_block k) {
+    const rows_of_a a = take_a(t, 0, t->op.m, k);
+    const ck_stored_block block = {.dtype = t->op.b_dtype,
+                                   .m = t->op.m,
+                                   .n = t->columns,
+                                   .kc = k.count,
+                                   .a = a.data,
+                                   .a_row_bytes = a.row_bytes,
+                                   .a_k_bytes = a.k_bytes,
+                                   .panel = take_stored(t, 0, k),
+                                   .column = t->column,
+                                   .target = &t->target};
+    t->ops->gemm_stored(&block);
 }
 
 static void multiply_in_place(const gemm_task *const t, const region *const r, const k_block k,
                               const bool resume) {
     const ck_gemm_operation *const op = &t->op;
-    const panels b = {.b = op->b + k.first * op->b_k_stride + t->column + r->column,
+    const panels b = {.b = (const float *)op->b + k.first * op->b_k_stride + t->column + r->column,
                       .k_stride = op->b_k_stride,
                       .panel_stride = t->ops->gemm_panel,
                       .ahead = t->plan->path == CK_GEMM_THIN ? k.count * op->b_k_stride : 0,
@@ -171,13 +279,17 @@ static void multiply_in_place(const gemm_task *const t, const region *const r, c
 
 static void multiply_vector(const gemm_task *const t, const k_block k) {
     const ck_gemm_operation *const op = &t->op;
-    const ck_gemv_block block = {.m = op->m,
+    const rows_of_a a = take_a(t, 0, op->m, k);
+    const int64_t from = k.first * op->b_k_stride + t->column * op->b_column_stride;
+    const ck_gemv_block block = {.kind = t->plan->kind,
+                                 .b_dtype = op->b_dtype,
+                                 .m = op->m,
                                  .n = t->columns,
                                  .kc = k.count,
-                                 .a = op->a + k.first * op->a_k_stride,
-                                 .a_row_stride = op->a_row_stride,
-                                 .a_k_stride = op->a_k_stride,
-                                 .b = op->b + k.first * op->b_k_stride + t->column * op->b_column_stride,
+                                 .a = a.data,
+                                 .a_row_bytes = a.row_bytes,
+                                 .a_k_bytes = a.k_bytes,
+                                 .b = ck_element_at(op->b, op->b_dtype, from),
                                  .b_k_stride = op->b_k_stride,
                                  .b_column_stride = op->b_column_stride,
                                  .sums = t->scratch->sums,
@@ -228,13 +340,16 @@ static void multiply_rows(const gemm_task *const t, const int64_t row, const int
     const region all = {.row = row, .rows = rows, .n = t->columns};
     if (t->plan->path == CK_GEMM_GEMV) {
         multiply_vector(t, k);
-    } else if (op->packed_b) {
-        const panels b = {.b = op->packed_b + t->column * op->k + k.first * width,
-                          .k_stride = width,
-                          .panel_stride = op->k * width};
-        multiply_panels(t, &all, k, &b);
+    } else if (t->plan->path == CK_GEMM_STORED) {
+        multiply_stored(t, k);
     } else if (t->plan->packs_b) {
         multiply_packed(t, &all, k, packed);
+    } else if (op->packed_b) {
+        const int64_t lines = lines_before(t, op->k);
+        const panels b = {.b = op->packed_b + t->column * lines + lines_before(t, k.first) * width,
+                          .k_stride = width,
+                          .panel_stride = lines * width};
+        multiply_panels(t, &all, k, &b);
     } else {
         // Where B lies; its last vector, if that is not whole, from a packed copy, for nothing may be read
         // beyond B.
@@ -249,16 +364,20 @@ static void multiply_rows(const gemm_task *const t, const int64_t row, const int
 }
 
 static void pack_for(const gemm_task *const t, const k_block k) {
-    if (t->op.packed_b || t->plan->path == CK_GEMM_GEMV) return;
+    if (t->plan->packs_b && ck_is_stored(t->plan->kind, t->op.b_dtype, t->op.packed_b != NULL)) {
+        expand_b(t, k);
+        return;
+    }
+    if (t->op.packed_b || t->plan->path == CK_GEMM_GEMV || t->plan->path == CK_GEMM_STORED) return;
     const int64_t whole = t->plan->packs_b ? 0 : t->columns / t->ops->lanes * t->ops->lanes;
     if (whole < t->columns) pack_b(t, whole, t->columns - whole, k);
 }
 
 static void run_rows(gemm_task *const t, const int64_t row, const int64_t rows) {
-    const int64_t blocks = ck_max(1, ck_ceil_div(t->op.k, CK_GEMM_KC));
+    const int64_t kc = ck_gemm_kc(t->plan->kind), blocks = ck_max(1, ck_ceil_div(t->op.k, kc));
     const k_block all = {.count = t->op.k};
     for (int64_t pc = 0; pc < blocks; ++pc) {
-        const k_block k = {.first = pc * CK_GEMM_KC, .count = ck_min(CK_GEMM_KC, t->op.k - pc * CK_GEMM_KC)};
+        const k_block k = {.first = pc * kc, .count = ck_min(kc, t->op.k - pc * kc)};
         t->target.first = pc == 0;
         t->target.last = pc + 1 == blocks;
         if (!t->plan->rows_outside) pack_for(t, k);
@@ -266,39 +385,64 @@ static void run_rows(gemm_task *const t, const int64_t row, const int64_t rows) 
     }
 }
 
-// An exchanged product whose tiles cannot go to C as they are: some rows of C^T at a time lie in scratch,
-// and are transposed into C with the rest of the epilogue. The scales change places with the product.
-static void run_rows_transposed(gemm_task *const t, const ck_gemm_operation *const operation,
-                                const int64_t row, const int64_t rows) {
-    const ck_gemm_target target = target_of(operation);
-    const ck_epilogue scales = {.row_scale = target.epilogue->column_scale,
-                                .column_scale = target.epilogue->row_scale};
+// Products whose sums cannot go to C as they come: some rows of them at a time lie in scratch, and go to C
+// with the rest of the epilogue. So do those of an exchanged product, transposed, if its tiles cannot be
+// stored, and several blocks of K on their way to a C of 16 bits, or from int32 to a C of floats.
+static void run_rows_apart(gemm_task *const t, const ck_gemm_operation *const operation, const int64_t row,
+                           const int64_t rows) {
+    const bool transposes = t->plan->transposes_c, integer = ck_gemm_is_integer(t->plan->kind);
+    ck_gemm_target target = target_of(operation, t->plan->kind);
+    target.first = target.last = true;
+    const ck_epilogue *const e = target.epilogue;
+    // The scales change places with the product; those of int32 sums wait for all of K.
+    const ck_epilogue scales =
+        integer ? no_epilogue
+                : (ck_epilogue){.row_scale = transposes ? e->column_scale : e->row_scale,
+                                .column_scale = transposes ? e->row_scale : e->column_scale};
     float *const c = t->scratch->c;
     const int64_t stride = t->plan->strip_columns;
     t->target = (ck_gemm_target){.c = c,
+                                 .c_dtype = integer ? CK_I32 : CK_F32,
+                                 .integer = integer,
                                  .first_row = row,
                                  .first_column = t->column,
                                  .c_row_stride = stride,
                                  .c_column_stride = 1,
                                  .direct = is_plain(&scales),
-                                 .alpha = operation->alpha,
-                                 .beta = operation->beta,
+                                 .alpha = integer ? 1 : operation->alpha,
+                                 .beta = integer ? 0 : operation->beta,
                                  .epilogue = &scales};
-    for (int64_t i = 0; operation->beta != 0 && i < rows; ++i)
+    for (int64_t i = 0; t->target.beta != 0 && i < rows; ++i)
         for (int64_t j = 0; j < t->columns; ++j)
             c[i * stride + j] =
-                operation
-                    ->c[(row + i) * operation->c_column_stride + (t->column + j) * operation->c_row_stride];
+                ck_load(operation->c_dtype, t->op.c,
+                        (row + i) * t->op.c_row_stride + (t->column + j) * t->op.c_column_stride);
     run_rows(t, row, rows);
     const ck_gemm_finish_args finish = {.target = &target,
                                         .sums = c,
                                         .stride = stride,
-                                        .row = t->column,
-                                        .rows = t->columns,
-                                        .column = row,
-                                        .columns = rows,
-                                        .transposed = true};
+                                        .row = transposes ? t->column : row,
+                                        .rows = transposes ? t->columns : rows,
+                                        .column = transposes ? row : t->column,
+                                        .columns = transposes ? rows : t->columns,
+                                        .scaled = !integer,
+                                        .transposed = transposes};
     t->ops->gemm_finish(&finish);
+}
+
+// Rows of the task on columns t->column ..< t->column + t->columns.
+static void run_strip(gemm_task *const t, const ck_gemm_operation *const operation) {
+    const ck_gemm_plan *const plan = t->plan;
+    const bool in_blocks = plan->rows_outside || plan->transposes_c;
+    const int64_t step = in_blocks ? CK_GEMM_A_ROWS : ck_max(t->rows, 1);
+    if (plan->rows_outside) pack_for(t, (k_block){.count = t->op.k});
+    for (int64_t i = 0; i < t->rows; i += step) {
+        const int64_t rows = ck_min(step, t->rows - i);
+        if (plan->transposes_c || plan->keeps_sums)
+            run_rows_apart(t, operation, t->row + i, rows);
+        else
+            run_rows(t, t->row + i, rows);
+    }
 }
 
 static void run_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
@@ -308,22 +452,19 @@ static void run_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
                    .plan = plan,
                    .scratch = scratch,
                    .op = plan->exchanged ? exchanged(operation) : *operation};
-    t.target = target_of(&t.op);
+    t.target = target_of(&t.op, plan->kind);
     const int64_t unit = ck_gemm_unit(ops, plan);
     const int64_t panels = ck_ceil_div(t.op.n, unit), heights = ck_ceil_div(t.op.m, ops->gemm_rows);
     t.column = ck_part_start(panels, plan->strips, strip) * unit;
     t.columns = ck_min(t.op.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t.column;
     t.row = ck_part_start(heights, plan->parts, part) * ops->gemm_rows;
     t.rows = ck_min(t.op.m, ck_part_start(heights, plan->parts, part + 1) * ops->gemm_rows) - t.row;
-    const bool in_blocks = plan->rows_outside || plan->transposes_c;
-    const int64_t step = in_blocks ? CK_GEMM_A_ROWS : ck_max(t.rows, 1);
-    if (plan->rows_outside) pack_for(&t, (k_block){.count = t.op.k});
-    for (int64_t i = 0; i < t.rows; i += step) {
-        const int64_t rows = ck_min(step, t.rows - i);
-        if (plan->transposes_c)
-            run_rows_transposed(&t, operation, t.row + i, rows);
-        else
-            run_rows(&t, t.row + i, rows);
+    // A panel in its own type is read from end to end, as it lies in memory.
+    const int64_t end = t.column + t.columns,
+                  step = plan->path == CK_GEMM_STORED ? unit : ck_max(t.columns, 1);
+    for (; t.column < end; t.column += step) {
+        t.columns = ck_min(step, end - t.column);
+        run_strip(&t, operation);
     }
 }
 
@@ -333,7 +474,8 @@ static ck_gemm_scratch scratch_take(ck_arena *const arena, const ck_gemm_plan *c
     return (ck_gemm_scratch){.b = ck_arena_take(arena, plan->scratch_b, sizeof(float)),
                              .a = ck_arena_take(arena, plan->scratch_a, sizeof(float)),
                              .c = ck_arena_take(arena, plan->scratch_c, sizeof(float)),
-                             .sums = ck_arena_take(arena, plan->scratch_sums, sizeof(float))};
+                             .sums = ck_arena_take(arena, plan->scratch_sums, sizeof(float)),
+                             .stored = ck_arena_take(arena, plan->scratch_stored, 1)};
 }
 
 ck_gemm_serial ck_gemm_serial_take(ck_arena *const arena, const ck_ops *const ops,
@@ -377,6 +519,9 @@ static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int6
                                .b_column_stride = p->b.column_stride,
                                .c_row_stride = p->c.row_stride,
                                .c_column_stride = p->c.column_stride,
+                               .a_dtype = p->a.dtype,
+                               .b_dtype = p->b.dtype,
+                               .c_dtype = p->c.dtype,
                                .alpha = p->alpha,
                                .beta = p->beta,
                                .epilogue = &p->epilogue,
@@ -395,6 +540,9 @@ ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
                            .b_column_stride = p->b.column_stride,
                            .c_row_stride = p->c.row_stride,
                            .c_column_stride = p->c.column_stride,
+                           .a_dtype = p->a.dtype,
+                           .b_dtype = p->b.dtype,
+                           .c_dtype = p->c.dtype,
                            .packed_b = p->packed_b != NULL,
                            .plain = is_plain(&p->epilogue)};
 }

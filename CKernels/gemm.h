@@ -8,19 +8,22 @@
 // One matrix product: pointers at the first elements, strides in elements. k == 0 reads neither A nor B.
 typedef struct {
     int64_t m, n, k;
-    const float *a, *b;
-    float *c;
+    const void *a, *b;
+    void *c;
     int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
+    ck_dtype a_dtype, b_dtype, c_dtype;
     float alpha, beta;
     const ck_epilogue *epilogue;  // null: none
-    const float *residual;        // null: none
+    const void *residual;         // null: none
     const float *packed_b;        // panels of all of B, or null
 } ck_gemm_operation;
 
-// Of one worker: a packed strip of B, CK_GEMM_A_ROWS rows of A packed, as many of C^T, and the sums of a
-// block of K where they do not fit the registers.
+// Of one worker: a packed strip of B, CK_GEMM_A_ROWS rows of A packed, as many of C^T or the task's part of a
+// C that cannot hold sums, the sums of a block of K where they do not fit the registers, and a panel of
+// quantised weights laid out.
 typedef struct {
     float *b, *a, *c, *sums;
+    void *stored;
 } ck_gemm_scratch;
 
 // A plan and scratch for one worker, which runs operations of at most this size whole.

@@ -5,31 +5,37 @@
 #include "numerics.h"
 #include "problem.h"
 
+// Of a weight of quantised types, whose elements are blocks.
+static double element_bytes(const ck_dtype dtype) {
+    return (double)ck_element_bytes(dtype) / (ck_is_quantised(dtype) ? CK_QUANT_BLOCK : 1);
+}
+
 // Bytes of the vectors and the residual, read once.
 static double epilogue_bytes(const ck_gemm_problem *const p) {
     const ck_epilogue *const e = &p->epilogue;
-    double floats = (double)e->row_scale.count + (double)e->column_scale.count + (double)e->bias.count;
+    const double floats = (double)e->row_scale.count + (double)e->column_scale.count + (double)e->bias.count;
+    double bytes = floats * sizeof(float);
     if (e->residual.data || e->residual.pointers || e->residual.count != 0)
-        floats += (double)p->batch * (double)p->m * (double)p->n;
-    return floats * sizeof(float);
+        bytes += (double)p->batch * (double)p->m * (double)p->n * element_bytes(e->residual.dtype);
+    return bytes;
 }
 
-// A B that serves the whole batch comes from memory once.
+// A B that serves the whole batch comes from memory once. Blocks of K before the last leave f32 or int32
+// sums, in C or beside it.
 static void count_work(const ck_gemm_problem *const p, ck_gemm_explanation *const x) {
     const double batch = (double)p->batch, m = (double)x->m, n = (double)x->n, k = (double)x->k;
     x->flops = 2 * batch * m * n * k;
-    const double a = m * k, b = k * n, c = m * n;
+    const double a = m * k * element_bytes(x->exchanged ? p->b.dtype : p->a.dtype);
+    const double b = k * n * element_bytes(x->exchanged ? p->a.dtype : p->b.dtype), c = m * n;
     const bool shared_a = !p->a.pointers && p->a.batch_stride == 0;
     const bool shared_b = p->packed_b || (!p->b.pointers && p->b.batch_stride == 0);
     const double as = (x->exchanged ? shared_b : shared_a) ? 1 : batch;
     const double bs = (x->exchanged ? shared_a : shared_b) ? 1 : batch;
-    const double blocks = x->rows_outside ? 1 : (double)ck_max(1, ck_ceil_div(x->k, CK_GEMM_KC));
-    const double writes = batch * c * (p->beta != 0 ? 2 : 1);
-    x->operand_bytes = (as * a + bs * b + writes) * sizeof(float) + epilogue_bytes(p);
-    x->traffic_bytes = (batch * a * (double)x->strips + batch * b * (double)x->parts + writes +
-                        batch * c * 2 * (blocks - 1)) *
-                           sizeof(float) +
-                       epilogue_bytes(p);
+    const double blocks = x->rows_outside ? 1 : (double)ck_max(1, ck_ceil_div(x->k, ck_max(1, x->k_block)));
+    const double writes = batch * c * (p->beta != 0 ? 2 : 1) * element_bytes(p->c.dtype) + epilogue_bytes(p);
+    x->operand_bytes = as * a + bs * b + writes;
+    x->traffic_bytes = batch * a * (double)x->strips + batch * b * (double)x->parts + writes +
+                       batch * c * 2 * (blocks - 1) * sizeof(float);
 }
 
 static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const ops, const int32_t threads,
@@ -37,9 +43,11 @@ static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const op
     const ck_gemm_shape given = ck_gemm_problem_shape(p);
     const ck_gemm_plan plan = ck_plan_gemm(ops, &given, threads);
     const ck_gemm_shape s = plan.exchanged ? ck_gemm_exchange(&given) : given;
-    x->route = plan.path == CK_GEMM_GEMV   ? CK_ROUTE_GEMV
-               : plan.path == CK_GEMM_THIN ? CK_ROUTE_THIN
-                                           : CK_ROUTE_TILES;
+    static const ck_gemm_route routes[] = {[CK_GEMM_TILES] = CK_ROUTE_TILES,
+                                           [CK_GEMM_THIN] = CK_ROUTE_THIN,
+                                           [CK_GEMM_GEMV] = CK_ROUTE_GEMV,
+                                           [CK_GEMM_STORED] = CK_ROUTE_GEMV};
+    x->route = routes[plan.path];
     x->exchanged = plan.exchanged;
     x->packs_a = plan.packs_a;
     x->packs_b = plan.packs_b;
@@ -53,7 +61,7 @@ static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const op
     x->b_column_stride = s.b_column_stride;
     x->tile_rows = ops->gemm_rows;
     x->tile_columns = ops->gemm_panel;
-    x->k_block = CK_GEMM_KC;
+    x->k_block = ck_gemm_kc(plan.kind);
     x->strips = plan.strips;
     x->parts = plan.parts;
     x->tasks = s.batch * plan.strips * plan.parts;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "gemm_stored.h"
 #include "parallel.h"
 #include "problem.h"
 
@@ -15,15 +16,59 @@ static ck_status report(ck_diagnosis *const diagnosis, const ck_status status, c
     return status;
 }
 
+static ck_gemm_kind kind_of(const ck_gemm_problem *const p, const ck_ops *const ops) {
+    return ck_gemm_kind_of(ops, p->a.dtype, p->b.dtype);
+}
+
+// What ck_gemm_pack writes in front of the B of this product.
+static ck_packed_header header_of(const ck_gemm_problem *const p, const ck_ops *const ops) {
+    ck_packed_header header = {.k = p->k,
+                               .n = p->n,
+                               .isa = (int32_t)ops->isa,
+                               .dtype = (int32_t)p->b.dtype,
+                               .width = ops->gemm_panel,
+                               .kind = (int32_t)kind_of(p, ops)};
+    memcpy(header.magic, magic, sizeof magic);
+    return header;
+}
+
+static int64_t panel_bytes(const ck_packed_header *const h) {
+    const ck_gemm_kind kind = (ck_gemm_kind)h->kind;
+    const ck_dtype dtype = (ck_dtype)h->dtype;
+    if (ck_is_stored(kind, dtype, true)) return ck_stored_bytes(dtype, h->width, h->k);
+    return ck_gemm_panel_lines(kind, h->k) * h->width * (int64_t)sizeof(float);
+}
+
 // k and n are at most 2^31, so this fits.
-static size_t bytes_of(const ck_ops *const ops, const int64_t k, const int64_t n) {
-    return sizeof(ck_packed_header) + (size_t)(ck_round_up(n, ops->gemm_panel) * k) * sizeof(float);
+static size_t bytes_of(const ck_packed_header *const h) {
+    return sizeof *h + (size_t)(ck_ceil_div(h->n, h->width) * panel_bytes(h));
+}
+
+float ck_packed_at(const void *const packed, const int64_t k, const int64_t column) {
+    const ck_packed_header *const h = packed;
+    const ck_gemm_kind kind = (ck_gemm_kind)h->kind;
+    const ck_dtype dtype = (ck_dtype)h->dtype;
+    if (ck_is_stored(kind, dtype, true)) {
+        const int64_t before = column / h->width * ck_stored_bytes(dtype, h->width, h->k);
+        return ck_stored_at(dtype, (const char *)ck_packed_panels(packed) + before, h->width, k,
+                            column % h->width);
+    }
+    const int64_t depth = ck_gemm_depth(kind), kc = ck_gemm_kc(kind), lines = ck_gemm_panel_lines(kind, h->k);
+    const int64_t line = k / kc * ck_gemm_lines(kind, kc) + ck_gemm_lines(kind, k % kc + 1) - 1;
+    const float *const word =
+        ck_packed_panels(packed) + (column / h->width * lines + line) * h->width + column % h->width;
+    static const ck_dtype dtypes[CK_GEMM_KINDS] = {CK_F32, CK_BF16, CK_I32, CK_I8};
+    if (kind != CK_GEMM_I16) return ck_load(dtypes[kind], word, k % depth);
+    int16_t pair[2];
+    memcpy(pair, word, sizeof pair);
+    return pair[k % depth];
 }
 
 ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const ops,
                           ck_diagnosis *const diagnosis) {
     const ck_packed_header *const h = p->packed_b;
-    const size_t bytes = bytes_of(ops, p->k, p->n);
+    const ck_packed_header expected = header_of(p, ops);
+    const size_t bytes = bytes_of(&expected);
     if ((uintptr_t)h % CK_ALIGNMENT != 0)
         return report(diagnosis, CK_BAD_PACKED, (int64_t)((uintptr_t)h % CK_ALIGNMENT), 0);
     if (p->packed_b_bytes < sizeof *h || memcmp(h->magic, magic, sizeof magic) != 0)
@@ -35,15 +80,16 @@ ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const op
     }
     if (h->k != p->k) return report(diagnosis, CK_BAD_PACKED, h->k, p->k);
     if (h->n != p->n) return report(diagnosis, CK_BAD_PACKED, h->n, p->n);
-    if (h->dtype != CK_F32) return report(diagnosis, CK_BAD_PACKED, h->dtype, CK_F32);
+    if (h->dtype != expected.dtype) return report(diagnosis, CK_BAD_PACKED, h->dtype, expected.dtype);
+    if (h->kind != expected.kind) return report(diagnosis, CK_BAD_PACKED, h->kind, expected.kind);
     if (p->packed_b_bytes != bytes)
         return report(diagnosis, CK_BAD_PACKED, (int64_t)p->packed_b_bytes, (int64_t)bytes);
     return CK_OK;
 }
 
-// The product of which only B is of interest.
+// The product of which only B is of interest, and the type of A.
 static ck_gemm_problem only_b(const ck_gemm_problem *const p) {
-    return (ck_gemm_problem){.batch = 1, .n = p->n, .k = p->k, .b = p->b};
+    return (ck_gemm_problem){.batch = 1, .n = p->n, .k = p->k, .a = {.dtype = p->a.dtype}, .b = p->b};
 }
 
 static ck_status prepare(const ck_gemm_problem *const problem, const ck_options *const options,
@@ -59,7 +105,9 @@ ck_status ck_gemm_packed_bytes(const ck_gemm_problem *const problem, const ck_op
     ck_options resolved;
     const ck_status status =
         prepare(problem, options, CK_CHECK_LAYOUT, &resolved, diagnosis ? diagnosis : &unused);
-    if (status == CK_OK) *bytes = bytes_of(ck_ops_for(resolved.isa), problem->k, problem->n);
+    if (status != CK_OK) return status;
+    const ck_packed_header header = header_of(problem, ck_ops_for(resolved.isa));
+    *bytes = bytes_of(&header);
     return status;
 }
 
@@ -74,15 +122,38 @@ static void pack_panel(void *const context, const int64_t index, const int32_t w
     const pack_run *const run = context;
     const ck_gemm_problem *const p = run->problem;
     const int64_t width = run->ops->gemm_panel, column = index * width;
-    const ck_gemm_pack_args pack = {.source = ck_matrix_at(&p->b, 0) + column * p->b.column_stride,
-                                    .k_stride = p->b.row_stride,
-                                    .column_stride = p->b.column_stride,
-                                    .kc = p->k,
-                                    .count = ck_min(width, p->n - column),
-                                    .width = width,
-                                    .packed = run->panels + column * p->k,
-                                    .panel_stride = p->k * width};
-    run->ops->gemm_pack(&pack);
+    const ck_gemm_kind kind = kind_of(p, run->ops);
+    const int64_t block = ck_gemm_kc(kind);
+    if (ck_is_stored(kind, p->b.dtype, true)) {
+        const int64_t first = column * p->b.column_stride;
+        const ck_stored_pack_args pack = {
+            .dtype = p->b.dtype,
+            .source = ck_element_at(ck_matrix_at(&p->b, 0), p->b.dtype, first),
+            .k_stride = p->b.row_stride,
+            .column_stride = p->b.column_stride,
+            .kc = p->k,
+            .count = ck_min(width, p->n - column),
+            .width = width,
+            .panel = (char *)run->panels + index * ck_stored_bytes(p->b.dtype, width, p->k)};
+        ck_stored_pack(&pack);
+        return;
+    }
+    float *packed = run->panels + column * ck_gemm_panel_lines(kind, p->k);
+    for (int64_t k = 0; k < p->k; k += block) {
+        const int64_t first = k * p->b.row_stride + column * p->b.column_stride;
+        ck_gemm_pack_args pack = {.kind = kind,
+                                  .dtype = p->b.dtype,
+                                  .source = ck_element_at(ck_matrix_at(&p->b, 0), p->b.dtype, first),
+                                  .k_stride = p->b.row_stride,
+                                  .column_stride = p->b.column_stride,
+                                  .kc = ck_min(block, p->k - k),
+                                  .count = ck_min(width, p->n - column),
+                                  .width = width,
+                                  .packed = packed};
+        pack.panel_stride = ck_gemm_lines(kind, pack.kc) * width;
+        run->ops->gemm_pack(&pack);
+        packed += pack.panel_stride;
+    }
 }
 
 ck_status ck_gemm_pack(const ck_gemm_problem *const problem, const ck_options *const options,
@@ -92,15 +163,10 @@ ck_status ck_gemm_pack(const ck_gemm_problem *const problem, const ck_options *c
     const ck_status status = prepare(problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, told);
     if (status != CK_OK) return status;
     const ck_ops *const ops = ck_ops_for(resolved.isa);
-    const size_t needed = bytes_of(ops, problem->k, problem->n);
+    const ck_packed_header header = header_of(problem, ops);
+    const size_t needed = bytes_of(&header);
     if (bytes < needed || (uintptr_t)packed % CK_ALIGNMENT != 0)
         return report(told, CK_SMALL_WORKSPACE, (int64_t)bytes, (int64_t)needed);
-    ck_packed_header header = {.k = problem->k,
-                               .n = problem->n,
-                               .isa = (int32_t)resolved.isa,
-                               .dtype = CK_F32,
-                               .width = ops->gemm_panel};
-    memcpy(header.magic, magic, sizeof magic);
     memcpy(packed, &header, sizeof header);
     pack_run run = {
         .problem = problem, .ops = ops, .panels = (float *)(void *)((char *)packed + sizeof header)};
@@ -118,11 +184,17 @@ ck_status ck_gemm_packed_inspect(const void *const packed, const size_t bytes, c
         return report(told, CK_BAD_PACKED, (int64_t)((uintptr_t)packed % CK_ALIGNMENT), 0);
     const ck_packed_header *const h = packed;
     const ck_ops *const ops = ck_ops_for((ck_isa)h->isa);
-    if (memcmp(h->magic, magic, sizeof magic) != 0 || !ops || h->dtype != CK_F32 ||
-        h->width != ops->gemm_panel || h->k < 0 || h->k > INT32_MAX || h->n < 0 || h->n > INT32_MAX)
+    // The type of an A that makes this kind of product.
+    const ck_dtype b = (ck_dtype)h->dtype, a = b == CK_I8                ? CK_I8
+                                               : h->kind == CK_GEMM_BF16 ? CK_BF16
+                                                                         : CK_F32;
+    const bool takes_dtype = b == CK_I8 || ck_is_float(b) || ck_is_quantised(b);
+    if (memcmp(h->magic, magic, sizeof magic) != 0 || !ops || !takes_dtype ||
+        h->kind != (int32_t)ck_gemm_kind_of(ops, a, b) || h->width != ops->gemm_panel || h->k < 0 ||
+        h->k > INT32_MAX || h->n < 0 || h->n > INT32_MAX)
         return report(told, CK_BAD_PACKED, 0, 1);
-    const size_t expected = bytes_of(ops, h->k, h->n);
+    const size_t expected = bytes_of(h);
     if (bytes != expected) return report(told, CK_BAD_PACKED, (int64_t)bytes, (int64_t)expected);
-    *info = (ck_packed_info){.k = h->k, .n = h->n, .isa = ops->isa, .dtype = CK_F32};
+    *info = (ck_packed_info){.k = h->k, .n = h->n, .isa = ops->isa, .dtype = b};
     return CK_OK;
 }

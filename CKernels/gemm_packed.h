@@ -1,5 +1,5 @@
-// A B packed once: 64 bytes of header, then panels [ceil(n / width)][k][width] of the ISA's width. The
-// layout is a task's own packed copy of B, without its blocks of K.
+// A B packed once: 64 bytes of header, then panels [ceil(n / width)][line][width] of the ISA's width, in
+// each the lines of one block of K after the other (plan.h). The layout is a task's own packed copy of B.
 #ifndef CK_GEMM_PACKED_H
 #define CK_GEMM_PACKED_H
 
@@ -10,7 +10,8 @@ typedef struct {
     int64_t k, n;
     int32_t isa, dtype;
     int32_t width;
-    int32_t reserved[7];
+    int32_t kind;  // ck_gemm_kind
+    int32_t reserved[6];
 } ck_packed_header;
 _Static_assert(sizeof(ck_packed_header) == 64, "panels begin at a multiple of the alignment");
 
@@ -19,10 +20,7 @@ static inline const float *ck_packed_panels(const void *const packed) {
 }
 
 // Element (k, column), for the plain loops of naive and oracle.
-static inline float ck_packed_at(const void *const packed, const int64_t k, const int64_t column) {
-    const ck_packed_header *const h = packed;
-    return ck_packed_panels(packed)[column / h->width * h->k * h->width + k * h->width + column % h->width];
-}
+float ck_packed_at(const void *packed, int64_t k, int64_t column);
 
 // Whether problem->packed_b is what ck_gemm_pack makes of a B of this size for this ISA.
 ck_status ck_packed_check(const ck_gemm_problem *problem, const ck_ops *ops, ck_diagnosis *diagnosis);

@@ -5,66 +5,107 @@
 
 #include "plan.h"
 
-// Packs kc lines of B [k][columns], or of A^T, into panels of `width` columns, a multiple of the lanes;
-// the columns beyond `count` of the last panel become zero.
+// Packs kc k of B [k][columns], or of A^T, into panels of `width` columns, a multiple of the lanes, as words
+// of a kind; columns beyond `count` of the last panel, and k beyond kc of the last word, become zero. A word
+// is held in a float of any bits.
 typedef struct {
-    const float *source;
+    ck_gemm_kind kind;
+    ck_dtype dtype;  // of the source
+    const void *source;
     int64_t k_stride, column_stride;
     int64_t kc, count, width;
-    float *packed;         // [panel][k][width]
-    int64_t panel_stride;  // at least kc * width
+    bool is_a;             // without the first line of CK_GEMM_I8
+    float *packed;         // [panel][line][width]
+    int64_t panel_stride;  // at least lines * width
 } ck_gemm_pack_args;
+
+// Copies rows of A whose k are contiguous as words of a kind: `count` rows of kc k.
+typedef struct {
+    ck_gemm_kind kind;
+    ck_dtype dtype;
+    const void *source;
+    int64_t row_stride;
+    int64_t kc, count;
+    float *packed;   // [row][stride]
+    int64_t stride;  // a multiple of the lanes, at least the words of kc
+} ck_gemm_copy_args;
 
 // Where products of one block of K go, and what happens to them on the way.
 typedef struct {
-    float *c;  // element (first_row, first_column): C of this matrix, or scratch that stands for a part
+    void *c;  // element (first_row, first_column): C of this matrix, or scratch that stands for a part
+    ck_dtype c_dtype;
+    bool integer;  // the sums are int32
     int64_t first_row, first_column;
     int64_t c_row_stride, c_column_stride;
     bool first, last;  // block of K: the first takes in beta * C, the last applies the epilogue
-    bool direct;       // no epilogue, and columns contiguous: tiles are stored from registers
+    bool direct;       // words, no epilogue, columns contiguous: tiles are stored from registers
     float alpha, beta;
     const ck_epilogue *epilogue;
-    const float *residual;  // of this matrix, element (0, 0), or null
+    const void *residual;  // of this matrix, element (0, 0), or null
 } ck_gemm_target;
 
 // C += A B for one block of K. A is read where it lies, B in panels of the ISA's width.
 typedef struct {
-    int64_t m, n, kc;
-    const float *a;
-    int64_t a_row_stride, a_k_stride;
+    ck_gemm_kind kind;
+    int64_t m, n;
+    int64_t words;  // of each chain
+    const void *a;  // word (i, k) at i * a_row_bytes + k * a_k_bytes
+    int64_t a_row_bytes, a_k_bytes;
     const float *b;  // panel p, line k: b + p * b_panel_stride + k * b_k_stride; whole vectors readable
     int64_t b_k_stride, b_panel_stride;
     int64_t row, column;  // of the target, where the block lies
     bool resume;          // the chains go on from what C holds; the target is direct, first, alpha 1
-    // Floats from an element of A to the one to ask for while it is used: along the row if the caller
-    // goes on with the next block of K, else 0 for the rows below. The same for B; 0: nothing.
+    // Bytes from a word of A to the one to ask for while it is used: along the row if the caller goes on
+    // with the next block of K, else 0 for the rows below. The same for B, in words; 0: nothing.
     int64_t a_ahead, b_ahead;
     const ck_gemm_target *target;
 } ck_gemm_block;
 
-// rows x columns sums, on their way to C at (row, column). transposed: they are [columns][rows], alpha,
-// beta and scales are in them, and only the epilogue's rest is still to come.
+// rows x columns sums, on their way to C at (row, column). scaled: alpha, beta and scales are in them, and
+// only the epilogue's rest is still to come. transposed: they are [columns][rows], and scaled.
 typedef struct {
     const ck_gemm_target *target;
     const float *sums;
     int64_t stride;
     int64_t row, rows, column, columns;
-    bool transposed;
+    bool scaled, transposed;
 } ck_gemm_finish_args;
 
 // The same for at most CK_GEMV_ROWS rows, with B where it lies: k or columns contiguous.
 #define CK_GEMV_ROWS 3
 typedef struct {
+    ck_gemm_kind kind;  // CK_GEMM_F32 or CK_GEMM_BF16
+    ck_dtype b_dtype;
     int64_t m, n, kc;
-    const float *a;
-    int64_t a_row_stride, a_k_stride;
-    const float *b;
+    const void *a;  // words, as in ck_gemm_block
+    int64_t a_row_bytes, a_k_bytes;
+    const void *b;
     int64_t b_k_stride, b_column_stride;
     float *sums;  // scratch [m][sums_stride], sums_stride a multiple of the lanes and at least n
     int64_t sums_stride;
     int64_t column;
     const ck_gemm_target *target;
 } ck_gemv_block;
+
+// The same for at most CK_STORED_ROWS rows and one panel of B in its own type (gemm_stored.h).
+#define CK_STORED_ROWS 4
+typedef struct {
+    ck_dtype dtype;
+    int64_t m, n, kc;
+    const void *a;  // words, as in ck_gemm_block
+    int64_t a_row_bytes, a_k_bytes;
+    const void *panel;
+    int64_t column;  // of the target, where the panel lies
+    const ck_gemm_target *target;
+} ck_stored_block;
+
+// kc k of such a panel in f32.
+typedef struct {
+    ck_dtype dtype;
+    int64_t kc;
+    const void *panel;
+    float *packed;  // [kc][width]
+} ck_stored_expand;
 
 // Softmax of `rows` rows of scores in place, for one head:
 // weight[j] = 2^(s[j] + added[j] - max) / sum over visible j; masked weights are -0. The scores are in the
@@ -122,11 +163,15 @@ typedef struct ck_ops {
     ck_isa isa;
     int32_t gemm_rows, gemm_panel;  // of the widest tile, and columns of a panel of B
     int32_t lanes;
-    int32_t attention_panel;  // query rows of one panel of the fused kernel
-    int32_t attention_lanes;  // of one of its vectors
+    bool multiplies_bf16, multiplies_i8;  // has the instruction of CK_GEMM_BF16, of CK_GEMM_I8
+    int32_t attention_panel;              // query rows of one panel of the fused kernel
+    int32_t attention_lanes;              // of one of its vectors
     void (*gemm_pack)(const ck_gemm_pack_args *pack);
+    void (*gemm_copy)(const ck_gemm_copy_args *copy);
     void (*gemm_block)(const ck_gemm_block *block);
     void (*gemv_block)(const ck_gemv_block *block);
+    void (*gemm_stored)(const ck_stored_block *block);
+    void (*gemm_expand)(const ck_stored_expand *expand);
     void (*gemm_finish)(const ck_gemm_finish_args *args);
     void (*widen_rows)(const ck_widen_rows *rows);
     void (*narrow_rows)(const ck_narrow_rows *rows);
@@ -138,7 +183,7 @@ typedef struct ck_ops {
     // The same for at most `decode_rows` rows a KV head, with the same bits.
     int32_t decode_rows;
     void (*attention_decode)(const ck_fused_task *task);
-    int64_t (*probe_fma)(int64_t iterations);
+    int64_t (*probe)(const ck_probe *probe, int64_t slice);
 } ck_ops;
 
 extern const ck_ops ck_ops_portable, ck_ops_avx2, ck_ops_avx512, ck_ops_avx512bf16, ck_ops_neon;

@@ -150,30 +150,35 @@ static double activated(const ck_activation activation, const double y) {
     return y;
 }
 
+// An element of C; an int32 may not fit a float.
+static double old_value(const ck_matrix *const c, const void *const base, const int64_t i, const int64_t j) {
+    if (c->dtype == CK_I32) return ((const int32_t *)base)[i * c->row_stride + j * c->column_stride];
+    return ck_matrix_value(c, base, i, j);
+}
+
 ck_status ck_oracle_gemm_row(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
                              double *const c, double *const magnitude, ck_diagnosis *const diagnosis) {
     ck_diagnosis unused;
     const ck_status status = ck_gemm_validate(CK_NAIVE, p, CK_CHECK_LAYOUT, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
     const ck_epilogue *const e = &p->epilogue;
-    const float *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
-    const float *const old = p->beta == 0 ? NULL : ck_matrix_at(&p->c, n) + i * p->c.row_stride;
-    const float *const residual = ck_matrix_at(&e->residual, n);
+    const void *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
+    const void *const old = p->beta == 0 ? NULL : ck_matrix_at(&p->c, n);
+    const void *const residual = ck_matrix_at(&e->residual, n);
     for (int64_t j = 0; j < p->n; ++j) {
         double sum = 0, size = 0, factor = p->alpha;
         for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
-            const double product = (double)a[i * p->a.row_stride + k * p->a.column_stride] *
-                                   (p->packed_b ? ck_packed_at(p->packed_b, k, j)
-                                                : b[k * p->b.row_stride + j * p->b.column_stride]);
+            const double product =
+                (double)ck_matrix_value(&p->a, a, i, k) *
+                (p->packed_b ? ck_packed_at(p->packed_b, k, j) : ck_matrix_value(&p->b, b, k, j));
             sum += product;
             size += fabs(product);
         }
         if (e->row_scale.data) factor *= e->row_scale.data[i];
         if (e->column_scale.data) factor *= e->column_scale.data[j];
-        const double kept = old ? (double)p->beta * old[j * p->c.column_stride] : 0;
+        const double kept = old ? (double)p->beta * old_value(&p->c, old, i, j) : 0;
         const double bias = e->bias.data ? e->bias.data[j] : 0;
-        const double added =
-            residual ? residual[i * e->residual.row_stride + j * e->residual.column_stride] : 0;
+        const double added = residual ? ck_matrix_value(&e->residual, residual, i, j) : 0;
         c[j] = activated(e->activation, factor * sum + kept + bias) + added;
         if (magnitude) magnitude[j] = fabs(factor) * size + fabs(kept) + fabs(bias) + fabs(added);
     }

@@ -5,6 +5,7 @@
 #define CK_PLAN_H
 
 #include "CKernels.h"
+#include "numerics.h"
 #include "workspace.h"
 
 struct ck_ops;
@@ -16,31 +17,59 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
 static inline int64_t ck_round_down(const int64_t value, const int64_t multiple) {
     return value / multiple * multiple;
 }
-// The sizes and the strides of a product, as far as they decide how it is cut.
+// What a product multiplies: the contents of a 32-bit word of a panel, which are consecutive k of one row
+// of A or one column of B. A step of a tile takes a word of each side.
+typedef enum {
+    CK_GEMM_F32,   // one float: also bf16, f16 and quantised weights, widened as they are packed
+    CK_GEMM_BF16,  // two bf16, multiplied by VDPBF16PS
+    CK_GEMM_I16,   // two int8, widened
+    CK_GEMM_I8,    // four int8, multiplied by VPDPBUSD
+    CK_GEMM_KINDS
+} ck_gemm_kind;
+
+static inline bool ck_gemm_is_integer(const ck_gemm_kind kind) {
+    return kind == CK_GEMM_I16 || kind == CK_GEMM_I8;
+}
+
+// k of a word, and of a block of K.
+static inline int64_t ck_gemm_depth(const ck_gemm_kind kind) {
+    return kind == CK_GEMM_F32 ? 1 : kind == CK_GEMM_I8 ? 4 : 2;
+}
+
+static inline int64_t ck_gemm_kc(const ck_gemm_kind kind) { return CK_GEMM_KC * ck_gemm_depth(kind); }
+
+// The sizes, strides and types of a product, as far as they decide how it is cut.
 typedef struct {
     int64_t batch, m, n, k;
     int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
+    ck_dtype a_dtype, b_dtype, c_dtype;
     bool packed_b;
     bool plain;  // no epilogue
 } ck_gemm_shape;
 
 typedef enum {
-    CK_GEMM_TILES,  // register tiles on panels of B
-    CK_GEMM_THIN,   // so few rows that B streams past a few lines at a time, never packed
-    CK_GEMM_GEMV,   // three rows or fewer
+    CK_GEMM_TILES,   // register tiles on panels of B
+    CK_GEMM_THIN,    // so few rows that B streams past a few lines at a time, never packed
+    CK_GEMM_GEMV,    // three rows or fewer
+    CK_GEMM_STORED,  // four rows or fewer, and B in panels of its own type
 } ck_gemm_path;
 
 typedef struct {
     int32_t threads;
     bool exchanged;     // C^T = B^T A^T is computed; what follows speaks of that product
     bool transposes_c;  // its sums are transposed into C from scratch
+    bool keeps_sums;    // C is of a type that cannot hold the sums of one block of K: they wait in scratch
+    ck_gemm_kind kind;
     ck_gemm_path path;
     bool packs_a, packs_b;
     bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows
     int64_t strip_columns, part_rows;                       // of the largest task
-    int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // floats a worker
+    int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // words a worker
+    int64_t scratch_stored;                                 // bytes a worker
 } ck_gemm_plan;
+
+ck_gemm_kind ck_gemm_kind_of(const struct ck_ops *ops, ck_dtype a, ck_dtype b);
 
 ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
 
@@ -59,8 +88,38 @@ static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
                            .b_column_stride = s->a_row_stride,
                            .c_row_stride = s->c_column_stride,
                            .c_column_stride = s->c_row_stride,
+                           .a_dtype = s->b_dtype,
+                           .b_dtype = s->a_dtype,
+                           .c_dtype = s->c_dtype,
                            .packed_b = s->packed_b,
                            .plain = s->plain};
+}
+
+// Whether C can hold the sums of one block of K.
+static inline bool ck_gemm_holds_sums(const ck_dtype c_dtype, const ck_gemm_kind kind) {
+    return c_dtype == (ck_gemm_is_integer(kind) ? CK_I32 : CK_F32);
+}
+
+// Whether `kc` k of A can be read where they lie: whole words of the right type, which tiles, but not a
+// GEMV, need one after the other.
+static inline bool ck_gemm_reads_a(const ck_gemm_plan *const plan, const ck_dtype dtype,
+                                   const int64_t k_stride, const int64_t kc) {
+    static const ck_dtype native[CK_GEMM_KINDS] = {CK_F32, CK_BF16, CK_I32, CK_I8};
+    const bool any_stride = kc <= 1 || (plan->path == CK_GEMM_GEMV && plan->kind == CK_GEMM_F32);
+    return dtype == native[plan->kind] && kc % ck_gemm_depth(plan->kind) == 0 &&
+           (k_stride == 1 || any_stride);
+}
+
+// Lines of words that a panel of kc k takes, within one block of K. A panel of B of CK_GEMM_I8 begins with
+// a line of what the sums of its columns begin at.
+static inline int64_t ck_gemm_lines(const ck_gemm_kind kind, const int64_t kc) {
+    return (kc + ck_gemm_depth(kind) - 1) / ck_gemm_depth(kind) + (kind == CK_GEMM_I8);
+}
+
+// And of any k, one block after the other.
+static inline int64_t ck_gemm_panel_lines(const ck_gemm_kind kind, const int64_t k) {
+    const int64_t kc = ck_gemm_kc(kind);
+    return k / kc * ck_gemm_lines(kind, kc) + (k % kc > 0 ? ck_gemm_lines(kind, k % kc) : 0);
 }
 
 // First of the units 0 ..< count of part `index` of `parts`, as equal as can be.

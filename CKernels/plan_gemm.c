@@ -5,6 +5,7 @@
 // KC is no choice of the plan: it decides bits (numerics.h).
 #include "plan.h"
 
+#include "gemm_stored.h"
 #include "numerics.h"
 #include "ops.h"
 #include "problem.h"
@@ -28,16 +29,28 @@ int64_t ck_gemm_unit(const ck_ops *const ops, const ck_gemm_plan *const plan) {
     return plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
 }
 
+ck_gemm_kind ck_gemm_kind_of(const ck_ops *const ops, const ck_dtype a, const ck_dtype b) {
+    if (a == CK_I8) return ops->multiplies_i8 ? CK_GEMM_I8 : CK_GEMM_I16;
+    return a == CK_BF16 && b == CK_BF16 && ops->multiplies_bf16 ? CK_GEMM_BF16 : CK_GEMM_F32;
+}
+
+static int64_t words_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
+    return ck_ceil_div(s->k, ck_gemm_depth(kind));
+}
+
 static int64_t lanes_of(const ck_ops *const ops, const int64_t columns) {
     return ck_round_up(ck_max(columns, 1), ops->lanes);
 }
 
-static bool stores_rows(const ck_gemm_shape *const s) { return s->plain && s->c_column_stride == 1; }
+static bool stores_rows(const ck_gemm_shape *const s) {
+    return s->plain && s->c_column_stride == 1 && s->c_dtype == CK_F32;
+}
 
 // Cycles, to compare A B with (B^T A^T)^T: FMAs on whole vectors; 5 a vector to transpose what does not
 // lie along the lanes, of the operand in panels and of C.
 static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, const bool exchanged) {
-    const double vectors = 1.0 / ops->lanes, m = (double)s->m, n = (double)s->n, k = (double)s->k;
+    const double vectors = 1.0 / ops->lanes, m = (double)s->m, n = (double)s->n,
+                 k = (double)words_of(s, ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype));
     double cost = m * k * (double)lanes_of(ops, s->n) * vectors / 2;
     cost += k * n * vectors * (s->b_column_stride == 1 ? 1 : 5);
     if (s->a_k_stride != 1) cost += m * k * vectors * 2;
@@ -47,7 +60,7 @@ static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, con
 
 // Sums that must be transposed lie in scratch beside a copy of A^T for all of K: for a narrow C^T only.
 static bool better_exchanged(const ck_ops *const ops, const ck_gemm_shape *const s) {
-    if (s->packed_b) return false;
+    if (s->packed_b || s->a_dtype == CK_I8 || ck_is_quantised(s->b_dtype)) return false;
     const ck_gemm_shape other = ck_gemm_exchange(s);
     if (s->m <= CK_GEMV_ROWS || s->n <= CK_GEMV_ROWS) return s->n < s->m;
     if (s->m > ops->gemm_panel && !stores_rows(&other)) return false;
@@ -92,16 +105,21 @@ static int64_t reach_of_b(const ck_gemm_shape *const s) {
 }
 
 static bool reads_in_place(const ck_gemm_shape *const s, const int64_t rows) {
+    if (s->b_dtype != CK_F32) return false;
     const int64_t reach = reach_of_b(s);
     return reach <= CACHED_UNPACKED || (reach <= LARGEST_UNPACKED && rows < MIN_ROWS_TO_PACK);
 }
 
 static bool is_small(const ck_gemm_shape *const s) { return reach_of_b(s) <= LARGEST_UNPACKED; }
 
-static ck_gemm_path path_of(const ck_gemm_shape *const s) {
-    if (s->packed_b || s->k == 0) return CK_GEMM_TILES;
+static ck_gemm_path path_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
+    if (ck_is_stored(kind, s->b_dtype, s->packed_b) && s->m <= CK_STORED_ROWS && s->k > 0)
+        return CK_GEMM_STORED;
+    if (s->packed_b || s->k == 0 || ck_gemm_is_integer(kind) || ck_is_quantised(s->b_dtype))
+        return CK_GEMM_TILES;
     if (s->m <= CK_GEMV_ROWS && (s->b_column_stride == 1 || s->b_k_stride == 1)) return CK_GEMM_GEMV;
-    return s->m <= THIN_ROWS && s->b_column_stride == 1 && !is_small(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
+    const bool in_place = s->b_column_stride == 1 && s->b_dtype == CK_F32;
+    return s->m <= THIN_ROWS && in_place && !is_small(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
 }
 
 // Columns of a strip at most. Tiles: a strip of B takes 3/8 of L2, A and C stream through the rest. The
@@ -110,32 +128,42 @@ static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s
                            const ck_gemm_plan *const plan) {
     const int64_t unit = ck_gemm_unit(ops, plan);
     int64_t columns = ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
-    if (plan->path == CK_GEMM_GEMV) columns = GEMV_STRIP;
+    if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED) columns = GEMV_STRIP;
     if (plan->path == CK_GEMM_THIN) columns = THIN_SUMS / s->m;
     return ck_max(unit, columns / unit * unit);
 }
 
 static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, ck_gemm_plan *const plan) {
-    const int64_t kc = ck_max(1, ck_min(s->k, CK_GEMM_KC));
-    if (plan->packs_a) plan->scratch_a = kc * CK_GEMM_A_ROWS;
-    if (plan->transposes_c) plan->scratch_c = CK_GEMM_A_ROWS * plan->strip_columns;
-    if (plan->path != CK_GEMM_TILES) plan->scratch_sums = s->m * plan->strip_columns;
-    if (plan->path == CK_GEMM_GEMV || s->packed_b) return;
+    const int64_t kc = ck_max(1, ck_min(s->k, ck_gemm_kc(plan->kind)));
+    // Of rows of words, a vector more than they are long.
+    if (plan->packs_a) plan->scratch_a = (ck_gemm_lines(plan->kind, kc) + ops->lanes) * CK_GEMM_A_ROWS;
+    const int64_t waiting = plan->transposes_c || plan->rows_outside ? CK_GEMM_A_ROWS : plan->part_rows;
+    if (plan->transposes_c || plan->keeps_sums) plan->scratch_c = waiting * plan->strip_columns;
+    if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_THIN)
+        plan->scratch_sums = s->m * plan->strip_columns;
+    const bool is_stored = ck_is_stored(plan->kind, s->b_dtype, s->packed_b);
+    if (is_stored && !s->packed_b) plan->scratch_stored = ck_stored_bytes(s->b_dtype, ops->gemm_panel, kc);
+    if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED || (s->packed_b && !is_stored)) return;
     // The edge of B is packed even where the rest is read in place.
     const int64_t columns = plan->packs_b ? plan->strip_columns : ops->gemm_panel;
-    plan->scratch_b = ck_max(1, plan->rows_outside ? s->k : kc) * columns;
+    plan->scratch_b = ck_gemm_panel_lines(plan->kind, ck_max(1, plan->rows_outside ? s->k : kc)) * columns;
 }
 
 ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const shape, const int32_t threads) {
     const ck_gemm_shape exchanged = ck_gemm_exchange(shape);
     ck_gemm_plan plan = {.exchanged = better_exchanged(ops, shape)};
     const ck_gemm_shape *const s = plan.exchanged ? &exchanged : shape;
-    const double flops = 2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)s->k;
+    plan.kind = ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype);
+    const double flops =
+        2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
     const double worth = flops / MIN_FLOPS_PER_THREAD;
     plan.threads = worth < 2 ? 1 : worth < threads ? (int32_t)worth : threads;
 
-    plan.path = path_of(s);
-    plan.transposes_c = plan.exchanged && (!s->plain || (plan.path == CK_GEMM_TILES && !stores_rows(s)));
+    plan.path = path_of(s, plan.kind);
+    plan.transposes_c = plan.exchanged && (!s->plain || s->c_dtype != CK_F32 ||
+                                           (plan.path == CK_GEMM_TILES && !stores_rows(s)));
+    plan.keeps_sums =
+        !plan.transposes_c && !ck_gemm_holds_sums(s->c_dtype, plan.kind) && s->k > ck_gemm_kc(plan.kind);
     const int64_t unit = ck_gemm_unit(ops, &plan);
     const grid cut = grid_of(ops, s, &plan, strip_limit(ops, s, &plan), flops);
     plan.strips = cut.strips;
@@ -146,12 +174,18 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
 
     const bool in_place =
         s->b_column_stride == 1 && (plan.path == CK_GEMM_THIN || reads_in_place(s, plan.part_rows));
-    plan.packs_b = plan.path != CK_GEMM_GEMV && !s->packed_b && !in_place;
-    plan.packs_a = plan.path != CK_GEMM_GEMV && s->a_k_stride != 1 && s->k > 1;
+    const bool is_stored = ck_is_stored(plan.kind, s->b_dtype, s->packed_b);
+    plan.packs_b =
+        plan.path != CK_GEMM_GEMV && plan.path != CK_GEMM_STORED && (!s->packed_b || is_stored) && !in_place;
+    // All blocks but the last are of KC k.
+    const int64_t kc = ck_gemm_kc(plan.kind);
+    plan.packs_a = s->k > 0 && (!ck_gemm_reads_a(&plan, s->a_dtype, s->a_k_stride, ck_min(s->k, kc)) ||
+                                !ck_gemm_reads_a(&plan, s->a_dtype, s->a_k_stride, s->k % kc));
     // Rows that are read along K in one go are streams that the machine follows, and C stays in L1.
     const int64_t l2_floats = ck_machine_info()->l2_bytes / 2 / (int64_t)sizeof(float);
-    plan.rows_outside = plan.path == CK_GEMM_TILES &&
-                        (plan.transposes_c || (s->k > CK_GEMM_KC && s->k * plan.strip_columns <= l2_floats));
+    plan.rows_outside =
+        plan.path == CK_GEMM_TILES &&
+        (plan.transposes_c || (s->k > kc && words_of(s, plan.kind) * plan.strip_columns <= l2_floats));
     take_scratch(ops, s, &plan);
     return plan;
 }

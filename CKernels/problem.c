@@ -90,8 +90,8 @@ static ck_status check_layout(layout *const x, const ck_check check, ck_diagnosi
         if (x->strides[axis] == INT64_MIN)
             return report(diagnosis, CK_SIZE_OVERFLOW, x->argument, axis, x->strides[axis], INT64_MAX);
     int64_t low, high;
-    if (!extent(x, &low, &high) || high > INT64_MAX / 16)
-        return report(diagnosis, CK_SIZE_OVERFLOW, x->argument, -1, x->count, INT64_MAX / 16);
+    if (!extent(x, &low, &high) || high > INT64_MAX / 64)
+        return report(diagnosis, CK_SIZE_OVERFLOW, x->argument, -1, x->count, INT64_MAX / 64);
     int32_t axis = 2;
     int64_t needed = x->sizes[3];
     if (x->is_output ? !is_injective(x, &axis, &needed)
@@ -443,7 +443,7 @@ static layout matrix_layout(const ck_argument argument, const ck_matrix *const x
                     .offset = x->offset,
                     .sizes = {x->pointers ? ck_min(batch, 1) : batch, 1, rows, columns},
                     .strides = {x->pointers ? 0 : x->batch_stride, 0, x->row_stride, x->column_stride},
-                    .element_bytes = sizeof(float),
+                    .element_bytes = (size_t)ck_element_bytes(x->dtype),
                     .is_output = is_output,
                     .is_score = !is_output};
 }
@@ -461,7 +461,8 @@ static bool is_given_matrix(const ck_matrix *const x) { return x->data || x->poi
 static int gemm_operands(const ck_gemm_problem *const p, gemm_operand operands[4]) {
     int count = 0;
     operands[count++] = (gemm_operand){CK_ARG_A, &p->a, p->m, p->k, false};
-    if (!p->packed_b) operands[count++] = (gemm_operand){CK_ARG_B, &p->b, p->k, p->n, false};
+    const int64_t b_rows = ck_is_quantised(p->b.dtype) ? p->k / CK_QUANT_BLOCK : p->k;
+    if (!p->packed_b) operands[count++] = (gemm_operand){CK_ARG_B, &p->b, b_rows, p->n, false};
     operands[count++] = (gemm_operand){CK_ARG_C, &p->c, p->m, p->n, true};
     if (is_given_matrix(&p->epilogue.residual))
         operands[count++] = (gemm_operand){CK_ARG_RESIDUAL, &p->epilogue.residual, p->m, p->n, false};
@@ -539,6 +540,42 @@ static ck_status check_epilogue(const ck_gemm_problem *const p, const ck_check c
     return status;
 }
 
+// int8 sums are added to C as they are.
+static ck_status check_integer_c(const ck_gemm_problem *const p, ck_diagnosis *const diagnosis) {
+    const ck_epilogue *const e = &p->epilogue;
+    if (p->alpha != 0 && p->alpha != 1)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_ALPHA, -1, (int64_t)p->alpha, 1);
+    if (p->beta != 0 && p->beta != 1)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_BETA, -1, (int64_t)p->beta, 1);
+    const struct {
+        ck_argument argument;
+        bool is_given;
+    } parts[] = {{CK_ARG_ROW_SCALE, is_given(e->row_scale.data, e->row_scale.count)},
+                 {CK_ARG_COLUMN_SCALE, is_given(e->column_scale.data, e->column_scale.count)},
+                 {CK_ARG_EPILOGUE_BIAS, is_given(e->bias.data, e->bias.count)},
+                 {CK_ARG_ACTIVATION, e->activation != CK_ACTIVATION_NONE},
+                 {CK_ARG_RESIDUAL, is_given_matrix(&e->residual)}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; ++i)
+        if (parts[i].is_given) return report(diagnosis, CK_BAD_VALUE, parts[i].argument, -1, 1, 0);
+    return CK_OK;
+}
+
+static ck_status check_dtypes(const ck_gemm_problem *const p, ck_diagnosis *const diagnosis) {
+    const ck_dtype a = p->a.dtype, b = p->b.dtype, c = p->c.dtype;
+    if (!ck_is_float(a) && a != CK_I8) return report(diagnosis, CK_BAD_DTYPE, CK_ARG_A, -1, a, CK_F32);
+    if (a == CK_I8 && b != CK_I8) return report(diagnosis, CK_BAD_DTYPE, CK_ARG_B, -1, b, CK_I8);
+    if (a != CK_I8 && !ck_is_float(b) && !ck_is_quantised(b))
+        return report(diagnosis, CK_BAD_DTYPE, CK_ARG_B, -1, b, CK_F32);
+    if (!ck_is_float(c) && !(a == CK_I8 && c == CK_I32))
+        return report(diagnosis, CK_BAD_DTYPE, CK_ARG_C, -1, c, a == CK_I8 ? CK_I32 : CK_F32);
+    const ck_matrix *const residual = &p->epilogue.residual;
+    if (is_given_matrix(residual) && !ck_is_float(residual->dtype))
+        return report(diagnosis, CK_BAD_DTYPE, CK_ARG_RESIDUAL, -1, residual->dtype, CK_F32);
+    if (ck_is_quantised(b) && p->k % CK_QUANT_BLOCK != 0)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_K_SIZE, -1, p->k, CK_QUANT_BLOCK);
+    return c == CK_I32 ? check_integer_c(p, diagnosis) : CK_OK;
+}
+
 ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const p, const ck_check check,
                            ck_diagnosis *const diagnosis) {
     if ((uint32_t)kernel > CK_FUSED)
@@ -554,12 +591,8 @@ ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const 
     if (status != CK_OK) return status;
     if (!isfinite(p->alpha)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_ALPHA, -1, 0, 0);
     if (!isfinite(p->beta)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_BETA, -1, 0, 0);
-    gemm_operand operands[4];
-    for (int i = gemm_operands(p, operands) - 1; i >= 0; --i)
-        if (operands[i].matrix->dtype != CK_F32)
-            return report(diagnosis, CK_BAD_DTYPE, operands[i].argument, -1, operands[i].matrix->dtype,
-                          CK_F32);
-    status = check_epilogue(p, check, diagnosis);
+    status = check_dtypes(p, diagnosis);
+    if (status == CK_OK) status = check_epilogue(p, check, diagnosis);
     return status == CK_OK ? check_matrices(p, check, diagnosis) : status;
 }
 

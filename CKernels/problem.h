@@ -3,6 +3,7 @@
 #define CK_PROBLEM_H
 
 #include "element.h"
+#include "quantised.h"
 
 typedef enum { CK_CHECK_LAYOUT, CK_CHECK_LAYOUT_AND_POINTERS } ck_check;
 
@@ -90,10 +91,26 @@ static inline float *ck_at(const ck_operand *const x, const int64_t batch, const
            row * x->row_stride;
 }
 
+// Element `index` of elements of any type from `base` on.
+static inline void *ck_element_at(const void *const base, const ck_dtype dtype, const int64_t index) {
+    return (char *)base + index * ck_element_bytes(dtype);
+}
+
 // Element (0, 0) of matrix n of a batch; null if there is none.
-static inline float *ck_matrix_at(const ck_matrix *const x, const int64_t n) {
-    float *const base = x->pointers ? (float *)x->pointers[n] : (float *)x->data;
-    return base ? base + x->offset + (x->pointers ? 0 : n * x->batch_stride) : NULL;
+static inline void *ck_matrix_at(const ck_matrix *const x, const int64_t n) {
+    const void *const base = x->pointers ? x->pointers[n] : x->data;
+    const int64_t index = x->offset + (x->pointers ? 0 : n * x->batch_stride);
+    return base ? ck_element_at(base, x->dtype, index) : NULL;
+}
+
+// Element (row, column) of a matrix whose element (0, 0) is at `base`, as a float: exact but for CK_I32. Rows
+// of quantised weights are blocks.
+static inline float ck_matrix_value(const ck_matrix *const x, const void *const base, const int64_t row,
+                                    const int64_t column) {
+    if (!ck_is_quantised(x->dtype))
+        return ck_load(x->dtype, base, row * x->row_stride + column * x->column_stride);
+    const int64_t index = row / CK_QUANT_BLOCK * x->row_stride + column * x->column_stride;
+    return ck_quant_weight(x->dtype, ck_element_at(base, x->dtype, index), row % CK_QUANT_BLOCK);
 }
 
 // The index of element (batch, head, row, 0) of a mask or bias.

@@ -178,28 +178,51 @@ static float activated(const ck_activation activation, const float y) {
     return y;
 }
 
+typedef struct {
+    float value;
+    uint32_t integer;  // modulo 2^32, of int8 only
+} naive_sum;
+
+static naive_sum naive_dot(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
+                           const int64_t j) {
+    const void *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
+    naive_sum sum = {0};
+    for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
+        const float product =
+            ck_matrix_value(&p->a, a, i, k) *
+            (p->packed_b ? ck_packed_at(p->packed_b, k, j) : ck_matrix_value(&p->b, b, k, j));
+        if (p->a.dtype == CK_I8)
+            sum.integer += (uint32_t)(int32_t)product;
+        else
+            sum.value += product;
+    }
+    if (p->a.dtype == CK_I8) sum.value = (float)(int32_t)sum.integer;
+    return sum;
+}
+
 static void naive_row(void *const context, const int64_t index, const int32_t worker) {
     (void)worker;
     const ck_gemm_problem *const p = context;
     const ck_epilogue *const e = &p->epilogue;
     const int64_t n = index / p->m, i = index % p->m;
-    const float *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
-    const float *const residual = ck_matrix_at(&e->residual, n);
-    float *const c = ck_matrix_at(&p->c, n) + i * p->c.row_stride;
+    const void *const residual = ck_matrix_at(&e->residual, n);
+    void *const c = ck_matrix_at(&p->c, n);
     for (int64_t j = 0; j < p->n; ++j) {
-        float sum = 0, *const target = c + j * p->c.column_stride;
-        for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k)
-            sum += a[i * p->a.row_stride + k * p->a.column_stride] *
-                   (p->packed_b ? ck_packed_at(p->packed_b, k, j)
-                                : b[k * p->b.row_stride + j * p->b.column_stride]);
-        float y = p->alpha * sum;
+        const naive_sum sum = naive_dot(p, n, i, j);
+        const int64_t target = i * p->c.row_stride + j * p->c.column_stride;
+        if (p->c.dtype == CK_I32) {
+            uint32_t *const integers = c;
+            integers[target] = sum.integer + (p->beta != 0 ? integers[target] : 0);
+            continue;
+        }
+        float y = p->alpha * sum.value;
         if (e->row_scale.data) y *= e->row_scale.data[i];
         if (e->column_scale.data) y *= e->column_scale.data[j];
-        if (p->beta != 0) y += p->beta * *target;
+        if (p->beta != 0) y += p->beta * ck_load(p->c.dtype, c, target);
         if (e->bias.data) y += e->bias.data[j];
         y = activated(e->activation, y);
-        if (residual) y += residual[i * e->residual.row_stride + j * e->residual.column_stride];
-        *target = y;
+        if (residual) y += ck_matrix_value(&e->residual, residual, i, j);
+        ck_store(p->c.dtype, c, target, y);
     }
 }
 

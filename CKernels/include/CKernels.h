@@ -131,6 +131,10 @@ const char *ck_status_text(ck_status status);
 // Element types
 // ---------------------------------------------------------------------------------------------
 
+// CK_Q8_0, CK_Q4_0 and CK_Q4_1 are the blocks of GGUF files, 32 consecutive k of one column of a GEMM's B:
+//   CK_Q8_0  f16 d, 32 int8 q                             w = d q
+//   CK_Q4_0  f16 d, 16 bytes of two q in 0 ... 15         w = d (q - 8)    low nibbles are weights 0 ... 15,
+//   CK_Q4_1  f16 d, f16 m, 16 bytes of two q in 0 ... 15  w = d q + m      high ones 16 ... 31
 typedef enum CK_ENUM ck_dtype { CK_F32 = 0, CK_BF16, CK_F16, CK_I8, CK_I32, CK_Q8_0, CK_Q4_0, CK_Q4_1 } ck_dtype;
 
 // ---------------------------------------------------------------------------------------------
@@ -414,7 +418,9 @@ ck_status ck_attention_explain(ck_kernel kernel, const ck_attention_problem *pro
 // A batch of matrices: element (n, i, j) is data[offset + n*batch_stride + i*row_stride +
 // j*column_stride]. A transposed matrix is the same memory with its strides exchanged. Strides may be
 // negative, and for inputs zero. With `pointers`, matrix n is at pointers[n] instead, each of `count`
-// elements; data is null and batch_stride is not used.
+// elements; data is null and batch_stride is not used. Of quantised weights [k, n] the elements are blocks:
+// count, offset and all strides count blocks, row_stride steps from 32 k to the next, column_stride from one
+// column to the next (1 and k / 32 as files hold them, n rows of k).
 typedef struct ck_matrix {
     void *_Nullable data;
     int64_t count;
@@ -450,6 +456,12 @@ typedef struct ck_epilogue {
     ck_matrix residual;  // [batch, m, n]; data and pointers null: none
 } ck_epilogue;
 
+// Types: A and B each CK_F32, CK_BF16 or CK_F16, B also quantised (k a multiple of 32), with sums in f32 and
+// C of any float type; or A and B CK_I8, with sums in int32 modulo 2^32, and C of a float type, or CK_I32
+// with alpha and beta 0 or 1 and no epilogue. The residual is of any float type. A product that cannot use
+// the type as it is takes its exact f32 value: all but bf16 by bf16 where the ISA multiplies that
+// (avx512bf16).
+//
 // C = epilogue(alpha * A B + beta * C). beta == 0 never reads C; alpha == 0 or k == 0 never reads A and B.
 typedef struct ck_gemm_problem {
     int64_t batch, m, n, k;
@@ -504,9 +516,10 @@ typedef struct ck_gemm_explanation {
 ck_status ck_gemm_explain(ck_kernel kernel, const ck_gemm_problem *problem, const ck_options *options,
                           ck_gemm_explanation *explanation, ck_diagnosis *_Nullable diagnosis);
 
-// Packs one B [k, n] once for many products with the same k and n: `problem` is such a product (its a,
-// c and epilogue are not looked at, its batch is 1), `packed` holds ck_gemm_packed_bytes and is aligned
-// to 64 bytes. The result may be copied or saved; it serves the ISA it was packed for.
+// Packs one B [k, n] once for many products with the same k, n and types: `problem` is such a product (of its
+// a only the dtype is looked at, of c and epilogue nothing, its batch is 1), `packed` holds
+// ck_gemm_packed_bytes and is aligned to 64 bytes. The result may be copied or saved; it serves the ISA it
+// was packed for. 16-bit and quantised weights keep their size, but for columns up to a whole panel.
 ck_status ck_gemm_packed_bytes(const ck_gemm_problem *problem, const ck_options *options, size_t *bytes,
                                ck_diagnosis *_Nullable diagnosis);
 ck_status ck_gemm_pack(const ck_gemm_problem *problem, const ck_options *options, void *packed, size_t bytes,
@@ -539,10 +552,35 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *problem, int64_t b
 ck_status ck_oracle_gemm_row(const ck_gemm_problem *problem, int64_t batch, int64_t row, double *c,
                              double *_Nullable magnitude, ck_diagnosis *_Nullable diagnosis);
 
-// Runs `iterations` rounds of independent f32 FMAs in registers on each of `threads` threads and
-// returns the number of floating-point operations done (an FMA counts two; without FMA, a multiply
-// and an add); 0 if the options are invalid. The caller holds the clock.
-int64_t ck_probe_fma(const ck_options *options, int64_t iterations);
+// The limits of the machine that ck_probe_run drives, and what one operation of each is.
+typedef enum CK_ENUM ck_probe_kind {
+    CK_PROBE_FMA = 0,   // a multiply or an add of independent f32 FMAs in registers (an FMA counts two)
+    CK_PROBE_DOT_BF16,  // the same of a bf16 dot product into f32 sums; 0 where the ISA has none
+    CK_PROBE_DOT_INT8,  // the same of an 8-bit dot product into 32-bit sums; 0 where the ISA has none
+    CK_PROBE_EXP2,      // one exp2 of an element of the slice, as the kernels compute it
+    CK_PROBE_READ,      // a byte of the slice read
+    CK_PROBE_WRITE,     // a byte of the slice written
+    CK_PROBE_COPY,      // a byte read or written: the slice's second half goes to its first
+    CK_PROBE_TRIAD,     // a byte read or written: a[i] = b[i] + 3 c[i], the thirds of the slice
+    CK_PROBE_CLOCK,     // a dependent integer addition: one cycle
+} ck_probe_kind;
+
+// `count` must be a multiple of this.
+#define CK_PROBE_COUNT_MULTIPLE 384
+
+typedef struct ck_probe {
+    ck_probe_kind kind;
+    bool streaming;  // stores go past the caches, where the ISA can
+    int64_t rounds;  // in registers: rounds of 64 to 192 instructions; else passes over the slice
+    // From exp2 to triad: threads * count floats, aligned to 64 bytes; thread t works on the `count` floats
+    // from t * count on.
+    float *_Nullable data;
+    int64_t count;
+} ck_probe;
+
+// Runs the probe on each of `threads` threads and returns the operations of all; 0 if the probe or the
+// options are invalid. The caller holds the clock.
+int64_t ck_probe_run(const ck_probe *probe, const ck_options *options);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

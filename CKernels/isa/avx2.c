@@ -28,6 +28,8 @@
 #define CK_PIN(v) __asm__ volatile("" : "+x"(v))
 #define CK_HAS_PARTIAL 1
 #define CK_HAS_F16 1
+#define CK_HAS_BF16_DOT 0
+#define CK_HAS_I8_DOT 0
 #include "../kernels/vec.h"
 
 CK_INLINE vi vi_round(const vf x) { return (vi)_mm256_cvtps_epi32((__m256)x); }
@@ -41,6 +43,7 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 }
 #define vf_from_f16(bits) ((vf)_mm256_cvtph_ps((__m128i)(bits)))
 #define vf_to_f16(x) ((vh)_mm256_cvtps_ph((__m256)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define vi_multiply_pairs(x, y) ((vi)_mm256_madd_epi16((__m256i)(x), (__m256i)(y)))
 #include "../kernels/all.inc"
 #pragma clang attribute pop
 #endif

@@ -23,6 +23,8 @@
 #define CK_DECODE_ROWS 2
 #define CK_PIPELINED_EXP 1
 #define CK_PIN(v) ((void)(v))
+#define CK_HAS_BF16_DOT 0
+#define CK_HAS_I8_DOT 0
 #include "../kernels/vec.h"
 
 CK_INLINE vi vi_round(const vf x) { return (vi)vcvtnq_s32_f32((float32x4_t)x); }

@@ -23,10 +23,13 @@
 #define CK_DECODE_ROWS 2
 #define CK_PIPELINED_EXP 0
 #define CK_PIN(v) ((void)(v))
+#define CK_HAS_BF16_DOT 0
+#define CK_HAS_I8_DOT 0
 #include "../kernels/vec.h"
 
 #if defined(__x86_64__)
 CK_INLINE vi vi_round(const vf x) { return (vi)_mm_cvtps_epi32((__m128)x); }
+#define vi_multiply_pairs(x, y) ((vi)_mm_madd_epi16((__m128i)(x), (__m128i)(y)))
 #else
 CK_INLINE vi vi_round(const vf x) {
     vi k;

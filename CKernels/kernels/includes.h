@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "../kv_cache.h"
+#include "../gemm_stored.h"
 #include "../numerics.h"
 #include "../ops.h"
 #include "../problem.h"

@@ -1,8 +1,8 @@
 // The vector vocabulary of the templates, over clang's vector extension: VL lanes of f32 or int32.
 // An isa/*.c defines CK_VL, CK_FMA, vi_round and, where the machine has masks, vf_load_n and
 // vf_store_n; the rest is the same for all. Everything here is inlined; vectors never cross a file.
-#ifndef CK_BF16_DOT
-#define CK_BF16_DOT 0  // a dot product of bf16 pairs, see isa/avx512bf16.c
+#ifndef CK_HAS_BF16_DOT
+#define CK_HAS_BF16_DOT 0  // a dot product of bf16 pairs, see isa/avx512bf16.c
 #endif
 
 #define CK_INLINE static inline __attribute__((always_inline))
@@ -26,8 +26,11 @@ CK_INLINE vi vi_load(const int32_t *const p) {
 
 CK_INLINE vf vf_set1(const float x) { return (vf)x; }
 // A broadcast load kept out of the FMA: folded into its memory operand it costs 8 % of peak on Zen 5.
-CK_INLINE vf vf_broadcast(const float *const p) {
-    vf v = (vf)*p;
+// The 32 bits may lie at any address.
+CK_INLINE vf vf_broadcast(const void *const p) {
+    float x;
+    __builtin_memcpy(&x, p, sizeof x);
+    vf v = (vf)x;
     CK_PIN(v);
     return v;
 }

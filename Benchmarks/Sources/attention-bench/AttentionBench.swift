@@ -7,6 +7,9 @@ struct AttentionBench: ParsableCommand {
         commandName: "attention-bench",
         abstract: "Measures, applies and verifies the attention kernels on this machine.",
         subcommands: [
-            SweepCommand.self, ApplyCommand.self, VerifyCommand.self, ConformanceCommand.self, InfoCommand.self,
+            SweepCommand.self, GemmCommand.self, CompareCommand.self, PeaksCommand.self, ReportCommand.self,
+            BaselineCommand.self, CheckCommand.self, ApplyCommand.self, VerifyCommand.self, MapCommand.self,
+            ConformanceCommand.self,
+            InfoCommand.self,
         ])
 }

@@ -4,10 +4,10 @@ import BenchmarkHarness
 
 /// The lists whose product a sweep measures.
 struct SweepCaseArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Sequence lengths. (default: 128 to 8192 by doubling)", valueName: "list"))
+    @Option(help: ArgumentHelp("Sequence lengths, in tokens. (default: 128 to 8192 by doubling)", valueName: "list"))
     var lengths: String?
 
-    @Option(help: ArgumentHelp("Widths of a head. (default: 64,128)", valueName: "list"))
+    @Option(help: ArgumentHelp("Widths of a head, in elements. (default: 64,128)", valueName: "list"))
     var headDims: String?
 
     @Option(help: ArgumentHelp("Numbers of query heads. (default: 8)", valueName: "list"))
@@ -22,8 +22,10 @@ struct SweepCaseArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Masks: none, causal. (default: both)", valueName: "list"))
     var masks: String?
 
-    @Option(help: ArgumentHelp("Kernels: naive, blocked, fused, or all.", valueName: "list"))
-    var kernels = "all"
+    @Option(
+        help: ArgumentHelp(
+            "Kernels: naive, blocked, fused, or all. (default: all; in a baseline blocked,fused)", valueName: "list"))
+    var kernels: String?
 
     @Option(help: ArgumentHelp("Element types: f32.", valueName: "list"))
     var dtypes = "f32"
@@ -42,10 +44,28 @@ struct SweepCaseArguments: ParsableArguments {
             "The shapes of a model: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
     var preset: String?
 
-    @Flag(help: "Sweep lengths up to 2048 and one width: about a minute.")
+    @Flag(help: "Lengths up to 2048 tokens and one width only: about two minutes.")
     var quick = false
 
+    /// What a sweep measures.
     func plan() throws -> SweepPlan {
+        try plan(try selection().sweepWorkloads(), kernels: kernels ?? "all")
+    }
+
+    /// What a baseline measures.
+    func baselinePlan() throws -> SweepPlan {
+        try plan(try selection().baselineWorkloads(), kernels: kernels ?? "blocked,fused")
+    }
+
+    private func plan(_ workloads: [SweepPlan.Workload], kernels: String) throws -> SweepPlan {
+        SweepPlan(
+            workloads: workloads, kernels: try ListArguments.names(kernels, option: "--kernels"),
+            dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
+            threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores),
+            isas: try ListArguments.isas(isa))
+    }
+
+    private func selection() throws -> WorkloadSelection {
         func sizes(_ text: String?, _ option: String) throws -> [Int]? {
             try text.map { text in try ListArguments.sizes(text, option: option) }
         }
@@ -56,16 +76,11 @@ struct SweepCaseArguments: ParsableArguments {
             }
             return preset
         }
-        let selection = WorkloadSelection(
+        return WorkloadSelection(
             lengths: try sizes(lengths, "--lengths"), headDims: try sizes(headDims, "--head-dims"),
             heads: try sizes(heads, "--heads"), kvHeads: try sizes(kvHeads, "--kv-heads"),
             batch: try sizes(batch, "--batch"),
             masks: try masks.map { text in try ListArguments.names(text, option: "--masks") },
             preset: model, quick: quick)
-        return SweepPlan(
-            workloads: try selection.workloads(), kernels: try ListArguments.names(kernels, option: "--kernels"),
-            dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
-            threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores),
-            isas: try ListArguments.isas(isa))
     }
 }

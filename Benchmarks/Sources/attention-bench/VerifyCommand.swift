@@ -10,7 +10,8 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             The input holds an attention (q, k, v and so on) or a matrix product (a, b), as apply reads them. Without a \
             candidate every kernel runs on every instruction set of this machine, with one thread and with all. Ends \
-            with exit code 1 if an error exceeds its bound.
+            with exit code 1 if an error exceeds its bound. Errors of attention are absolute; those of products are in units \
+            of eps (2^-23) times the size of what was added up.
             """)
 
     @Option(help: ArgumentHelp("The safetensors file with the inputs.", valueName: "file"))

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import BenchmarkHarness
+
 /// The built `attention-bench`, run as a user runs it.
 enum BuiltCommand {
     struct Outcome {
@@ -19,15 +21,26 @@ enum BuiltCommand {
         return bundle?.deletingLastPathComponent().appendingPathComponent("attention-bench").path
     }()
 
-    static func run(_ arguments: [String], environment: [String: String] = [:], in directory: String? = nil) throws
-        -> Outcome
-    {
+    private static let cache = Result {
+        let directory = try TemporaryDirectory()
+        let name = "peaks-\(MachineReport.current(PeakMeter()).folderName).json"
+        try OutputFile.write(sampleLimits().json(), to: directory.file("attention-bench/\(name)"))
+        return directory
+    }
+
+    /// Runs the command to its end, or until `condition` holds: then it gets `signal`.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil,
+        interruptWhen condition: (() -> Bool)? = nil, by signal: Int32 = SIGINT
+    ) throws -> Outcome {
         let path = try #require(path)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         var variables = ProcessInfo.processInfo.environment
         variables["CK_ISA"] = nil
+        // Limits that were measured before, as on most days: measuring them takes 20 s.
+        variables["XDG_CACHE_HOME"] = try cache.get().path
         process.environment = variables.merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         // Files, because a pipe that nobody empties would stop the command.
@@ -37,6 +50,10 @@ enum BuiltCommand {
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("out")))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("err")))
         try process.run()
+        if let condition {
+            while process.isRunning && !condition() { usleep(1000) }
+            kill(process.processIdentifier, signal)
+        }
         process.waitUntilExit()
         return Outcome(
             exitCode: process.terminationStatus, output: try scratch.text("out"), errors: try scratch.text("err"))

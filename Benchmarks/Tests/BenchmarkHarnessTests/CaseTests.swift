@@ -30,7 +30,11 @@ import Testing
         #expect(Set(workloads.map(\.shape.headDim)) == [64, 128])
         #expect(workloads.allSatisfy { $0.shape.batch == 1 && $0.shape.heads == 8 && $0.shape.kvHeads == 8 })
         let plan = SweepPlan(workloads: workloads, threads: [1, 2], isas: [.portable])
-        #expect(plan.caseCount == 7 * 2 * 2 * 2 * 3)
+        #expect(plan.cases.count == 7 * 2 * 2 * 2 * 3)
+        #expect(Set(plan.cases.map(\.key)).count == plan.cases.count)
+        let decoding = try WorkloadSelection().sweepWorkloads().dropFirst(workloads.count)
+        #expect(decoding.map(\.shape.queryLength) == [1, 1, 1, 1, 1, 1] && decoding.last?.shape.keyLength == 32768)
+        #expect(try WorkloadSelection(lengths: [64]).sweepWorkloads().count == 4)
         #expect(plan.groups(of: workloads[0]).map(\.threads) == [1, 2])
     }
 

@@ -22,7 +22,10 @@ import Testing
         #expect(document.cases.map(\.kernel) == ["blocked", "fused", "blocked", "fused"])
         #expect(document.cases.allSatisfy { $0.repetitions >= 5 && Double($0.repetitions) * $0.maxMs >= 500 })
         #expect(directory.contents() == ["results", "run", "x.csv"])
-        #expect(directory.contents(of: "results/\(document.machine.folderName)") == ["sweep.csv", "sweep.json"])
+        #expect(
+            directory.contents(of: "results/\(document.machine.folderName)") == [
+                "index.html", "peaks.json", "sweep.csv", "sweep.json",
+            ])
         #expect(try directory.text("x.csv").split(separator: "\n").count == 5)
     }
 

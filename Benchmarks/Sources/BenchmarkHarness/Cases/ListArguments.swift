@@ -12,6 +12,16 @@ public enum ListArguments {
         }
     }
 
+    /// Places counted from 0: `0,3`.
+    public static func indices(_ text: String, option: String) throws(HarnessError) -> [Int] {
+        try elements(text, option: option) { element in
+            guard let value = Int(element), value >= 0 else { return nil }
+            return value
+        } expected: {
+            "integers from 0 on, or all"
+        }
+    }
+
     /// Numbers of threads: integers or `all`, which means every usable core.
     public static func threads(_ text: String, usableCores: Int) throws(HarnessError) -> [Int] {
         try elements(text, option: "--threads") { element in

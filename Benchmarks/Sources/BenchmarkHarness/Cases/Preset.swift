@@ -1,4 +1,4 @@
-/// The attention shapes of well-known models, at batch 1.
+/// The attention shapes of well-known models, at batch 1 where it is not said otherwise.
 public enum Preset: String, Sendable, CaseIterable {
     /// BERT base: 12 heads of 64, bidirectional.
     case bertBase = "bert-base"
@@ -10,6 +10,8 @@ public enum Preset: String, Sendable, CaseIterable {
     case whisperTiny = "whisper-tiny"
     /// MiniLM-L6: 12 heads of 32, bidirectional.
     case miniLM = "minilm"
+    /// One token of Llama 3 8B on a filled key-value cache: 32 query heads on 8 key-value heads of 128.
+    case decode
     /// ViT-B/16 on 224 x 224 pixels: 197 tokens, 12 heads of 64.
     case vitB16 = "vit-b16"
 
@@ -34,8 +36,16 @@ public enum Preset: String, Sendable, CaseIterable {
         case .miniLM:
             [16, 128, 256].map { .init(AttentionShape(heads: 12, queryLength: $0, headDim: 32), .none) }
                 + [.init(AttentionShape(batch: 32, heads: 12, queryLength: 128, headDim: 32), .none)]
+        case .decode: Self.decode(keyLengths: [1024, 2048, 4096, 8192, 16384, 32768])
         case .vitB16:
             [.init(AttentionShape(heads: 12, queryLength: 197), .none)]
+        }
+    }
+
+    /// Decoding on caches of the given lengths.
+    static func decode(keyLengths: [Int]) -> [SweepPlan.Workload] {
+        keyLengths.map {
+            .init(AttentionShape(heads: 32, kvHeads: 8, queryLength: 1, keyLength: $0, headDim: 128), .none)
         }
     }
 }

@@ -31,10 +31,47 @@ public struct SweepCase: Sendable, Hashable {
     }
 }
 
+extension SweepCase {
+    /// What names the case in every run: `attention fused f32 B1 H8/8 S128x128 D64/64 causal t2 avx512`.
+    public var key: String {
+        "attention \(kernel.rawValue) \(dtype.rawValue) B\(shape.batch) H\(shape.heads)/\(shape.kvHeads) "
+            + "S\(shape.queryLength)x\(shape.keyLength) D\(shape.headDim)/\(shape.valueDim) \(mask.rawValue) "
+            + "t\(threads) \(isa.name)"
+    }
+
+    /// The case that `result` was measured for; nil if this build or machine does not know it.
+    public init?(_ result: CaseResult) {
+        guard result.op == "attention", let kernel = AttentionKernel(rawValue: result.kernel),
+            let isa = InstructionSet(rawValue: result.isa), InstructionSet.available.contains(isa),
+            let mask = SweepMask(rawValue: result.mask), let dtype = SweepDType(rawValue: result.dtype)
+        else { return nil }
+        self.init(
+            shape: AttentionShape(
+                batch: result.batch, heads: result.heads, kvHeads: result.kvHeads, queryLength: result.queryLength,
+                keyLength: result.keyLength, headDim: result.headDim, valueDim: result.valueDim),
+            mask: mask, kernel: kernel, isa: isa, threads: result.threads, dtype: dtype)
+    }
+}
+
+extension CaseResult {
+    /// What names the case in every run, see ``SweepCase/key``.
+    public var key: String {
+        "\(op) \(kernel) \(dtype) B\(batch) H\(heads)/\(kvHeads) S\(queryLength)x\(keyLength) "
+            + "D\(headDim)/\(valueDim) \(mask) t\(threads) \(isa)"
+    }
+}
+
 /// An element type that a sweep can measure.
 public enum SweepDType: String, Sendable, Hashable, Codable, CaseIterable {
     /// IEEE single precision.
     case f32
+
+    /// The bytes of an element.
+    public var byteCount: Int {
+        switch self {
+        case .f32: 4
+        }
+    }
 }
 
 /// The cases that are timed by turns: everything but the kernel is the same.
@@ -55,5 +92,12 @@ public struct SweepGroup: Sendable, Hashable {
     /// The group's case of one kernel.
     public func sweepCase(_ kernel: AttentionKernel) -> SweepCase {
         SweepCase(shape: shape, mask: mask, kernel: kernel, isa: isa, threads: threads, dtype: dtype)
+    }
+
+    /// The group with the kernels whose cases are wanted; nil if there are none.
+    func filtered(_ isWanted: (SweepCase) -> Bool) -> SweepGroup? {
+        var rest = self
+        rest.kernels.removeAll { !isWanted(sweepCase($0)) }
+        return rest.kernels.isEmpty ? nil : rest
     }
 }

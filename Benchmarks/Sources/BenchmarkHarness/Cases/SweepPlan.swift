@@ -26,6 +26,21 @@ public struct SweepPlan: Sendable {
     public var threads: [Int]
     /// The instruction sets.
     public var isas: [InstructionSet]
+    /// The keys of the cases to take from the product; nil for all.
+    public var only: Set<String>?
+
+    /// The plan of the given cases; nil if there are none.
+    public init?(cases: [SweepCase]) {
+        func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+            var seen: Set<Value> = []
+            return values.filter { seen.insert($0).inserted }
+        }
+        if cases.isEmpty { return nil }
+        self.init(
+            workloads: unique(cases.map { Workload($0.shape, $0.mask) }), kernels: unique(cases.map(\.kernel)),
+            dtypes: unique(cases.map(\.dtype)), threads: unique(cases.map(\.threads)), isas: unique(cases.map(\.isa)))
+        only = Set(cases.map(\.key))
+    }
 
     /// A plan.
     public init(
@@ -43,15 +58,18 @@ public struct SweepPlan: Sendable {
     public func groups(of workload: Workload) -> [SweepGroup] {
         dtypes.flatMap { dtype in
             isas.flatMap { isa in
-                threads.map { threads in
-                    SweepGroup(
+                threads.compactMap { threads in
+                    let group = SweepGroup(
                         shape: workload.shape, mask: workload.mask, isa: isa, threads: threads, dtype: dtype,
                         kernels: kernels)
+                    return group.filtered { only?.contains($0.key) ?? true }
                 }
             }
         }
     }
 
-    /// The number of cases.
-    public var caseCount: Int { workloads.count * dtypes.count * isas.count * threads.count * kernels.count }
+    /// Every case, in the order of the groups.
+    public var cases: [SweepCase] {
+        workloads.flatMap(groups(of:)).flatMap { group in group.kernels.map(group.sweepCase) }
+    }
 }

@@ -50,6 +50,25 @@ public struct WorkloadSelection: Sendable {
         return workloads
     }
 
+    /// The workloads of a sweep: those of the lists, and decoding too where nobody gave a list.
+    public func sweepWorkloads() throws(HarnessError) -> [SweepPlan.Workload] {
+        try workloads()
+            + (isDefault ? (quick ? Preset.decode(keyLengths: [1024, 8192]) : Preset.decode.workloads) : [])
+    }
+
+    /// The workloads of a baseline: few lengths and decoding where nobody gave a list.
+    public func baselineWorkloads() throws(HarnessError) -> [SweepPlan.Workload] {
+        guard isDefault else { return try workloads() }
+        var selection = self
+        (selection.lengths, selection.headDims) = ([128, 512, 2048], quick ? [64] : [64, 128])
+        return try selection.workloads() + Preset.decode(keyLengths: [1024, 8192])
+    }
+
+    private var isDefault: Bool {
+        lengths == nil && headDims == nil && heads == nil && kvHeads == nil && batch == nil && masks == nil
+            && preset == nil
+    }
+
     private func product() -> [SweepPlan.Workload] {
         let lengths = (lengths ?? (quick ? Self.quickLengths : Self.defaultLengths)).sorted()
         var shapes: [AttentionShape] = []

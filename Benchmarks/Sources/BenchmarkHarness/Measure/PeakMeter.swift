@@ -35,7 +35,7 @@ public struct PeakMeter: Sendable {
 
     /// The measurements so far.
     public private(set) var records: [Key: Record] = [:]
-    private var iterations: [Key: Int64] = [:]
+    private var rates: [Key: Double] = [:]
 
     /// A meter without measurements.
     public init() {}
@@ -45,16 +45,30 @@ public struct PeakMeter: Sendable {
     /// It takes the best of several short probes, because a probe that is interrupted says nothing about the peak.
     ///
     /// - Throws: ``HarnessError`` if the instruction set is not available or the threads are not in range.
-    public mutating func measure(_ key: Key, seconds: Double = 0.04) throws(HarnessError) -> Double {
-        let probes = 4
-        let count = try calibrated(key, seconds: seconds / Double(probes))
+    public mutating func measure(
+        _ key: Key, seconds: Double = 0.04, probes: Int = 4
+    ) throws(HarnessError) -> Double {
+        let share = seconds / Double(probes)
+        let perSecond = try roundsPerSecond(key)
+        let count = max(1, Int64(perSecond * share))
         var best = 0.0
         for _ in 0..<probes {
-            let (flops, elapsed) = Self.probe(key, iterations: count)
+            let (flops, elapsed) = Self.probe(key).run(rounds: count)
             best = max(best, flops / elapsed * 1e-9)
+            // A rate that was found while the machine was disturbed is put right by the next run.
+            rates[key] = max(rates[key] ?? 0, Double(count) / elapsed)
         }
         note(key, best)
         return best
+    }
+
+    /// Takes up the records of a run that this one goes on from.
+    public mutating func restore(_ peaks: [MachineReport.Peak]) {
+        for peak in peaks {
+            guard let isa = InstructionSet(rawValue: peak.isa) else { continue }
+            records[Key(isa: isa, threads: peak.threads)] = Record(
+                best: peak.gflops, lowest: peak.lowestGflops, count: peak.measurements)
+        }
     }
 
     /// Notes a measurement of `gflops`.
@@ -71,30 +85,18 @@ public struct PeakMeter: Sendable {
         gflops < Self.disturbedShare * (records[key]?.best ?? 0)
     }
 
-    /// Finds once how many iterations fill `seconds`.
-    private mutating func calibrated(_ key: Key, seconds: Double) throws(HarnessError) -> Int64 {
-        if let known = iterations[key] { return known }
-        var count: Int64 = 1 << 10
-        while true {
-            let (flops, elapsed) = Self.probe(key, iterations: count)
-            guard flops > 0 else {
-                throw HarnessError("the peak of \(key.isa.name) on \(key.threads) threads cannot be measured here")
-            }
-            if elapsed >= seconds / 2 || count > 1 << 40 {
-                count = max(1, Int64(Double(count) * seconds / elapsed))
-                iterations[key] = count
-                return count
-            }
-            count *= 4
+    /// Finds once how fast the rounds are.
+    private mutating func roundsPerSecond(_ key: Key) throws(HarnessError) -> Double {
+        if let known = rates[key] { return known }
+        let seconds = 0.01
+        guard let count = Self.probe(key).calibrated(seconds: seconds) else {
+            throw HarnessError("the peak of \(key.isa.name) on \(key.threads) threads cannot be measured here")
         }
+        rates[key] = Double(count) / seconds
+        return Double(count) / seconds
     }
 
-    private static func probe(_ key: Key, iterations: Int64) -> (flops: Double, seconds: Double) {
-        var options = ck_options_default()
-        options.threads = Int32(clamping: key.threads)
-        options.isa = ck_isa_named(key.isa.name)
-        var flops: Int64 = 0
-        let seconds = Stopwatch.time { flops = ck_probe_fma(&options, iterations) }
-        return (Double(flops), max(seconds, 1e-9))
+    private static func probe(_ key: Key) -> MachineProbe {
+        MachineProbe(kind: .CK_PROBE_FMA, isa: key.isa, threads: key.threads)
     }
 }

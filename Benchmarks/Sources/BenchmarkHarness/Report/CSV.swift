@@ -12,6 +12,11 @@ public enum CSV {
         ("medianLowMs", { "\($0.medianLowMs)" }), ("medianHighMs", { "\($0.medianHighMs)" }),
         ("quartile1Ms", { "\($0.quartile1Ms)" }), ("quartile3Ms", { "\($0.quartile3Ms)" }),
         ("peakGflops", { "\($0.peakGflops)" }), ("disturbed", { "\($0.disturbed)" }),
+        ("peakBesideGflops", { "\($0.peakBesideGflops)" }), ("bytes", { "\($0.bytes)" }),
+        ("bound", { $0.bound ?? "" }), ("boundGflops", { $0.boundGflops.map { "\($0)" } ?? "" }),
+        ("percentOfBound", { $0.percentOfBound.map { "\($0)" } ?? "" }),
+        ("involuntarySwitches", { "\($0.involuntarySwitches)" }), ("stealPercent", { "\($0.stealPercent)" }),
+        ("otherLoadPercent", { "\($0.otherLoadPercent)" }), ("attempts", { "\($0.attempts)" }),
     ]
 
     /// A line of names and a line for each case. No value holds a comma or a quotation mark.

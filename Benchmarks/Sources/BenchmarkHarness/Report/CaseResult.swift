@@ -1,3 +1,5 @@
+import AttentionKernels
+
 /// The measurements of one case, under the names of the JSON and CSV files.
 public struct CaseResult: Codable, Sendable, Equatable {
     /// `attention`.
@@ -54,11 +56,31 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var quartile3Ms: Double
     /// The peak that `percentOfPeak` refers to, in GFLOP/s.
     public var peakGflops: Double
-    /// Whether the peak measured beside this case fell more than 5 % below the run's best.
+    /// Whether the peak measured beside this case fell more than 5 % below the run's best, or others used its cores.
     public var disturbed: Bool
+    /// The median of the peaks measured between the turns of this case, in GFLOP/s.
+    public var peakBesideGflops: Double
+    /// The bytes of inputs and outputs: what must be read or written at least once.
+    public var bytes: Int
+    /// What bounds the case: `compute`, or the level of memory that its bytes come from; nil without known limits.
+    public var bound: String?
+    /// The rate that the bound allows, in GFLOP/s.
+    public var boundGflops: Double?
+    /// `gflops` as a share of it.
+    public var percentOfBound: Double?
+    /// How often the system took a core away while the case and those beside it were timed.
+    public var involuntarySwitches: Int
+    /// The share of one core's time that the hypervisor gave to others meanwhile.
+    public var stealPercent: Double
+    /// The share of one core's time that other processes used meanwhile.
+    public var otherLoadPercent: Double
+    /// How often the case was timed: more than once where it was disturbed before.
+    public var attempts: Int
 
-    /// The result of timing `sweepCase`.
-    init(_ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, peak: Double, disturbed: Bool) {
+    /// The result of timing `sweepCase`; ``relate(to:meter:roofline:)`` must follow when the run's best peak is known.
+    init(
+        _ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, timing: GroupTiming, attempts: Int
+    ) {
         let shape = sweepCase.shape
         func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).significant() }
         op = "attention"
@@ -74,9 +96,8 @@ public struct CaseResult: Codable, Sendable, Equatable {
         minMs = milliseconds(statistics.minimum)
         maxMs = milliseconds(statistics.maximum)
         repetitions = statistics.count
-        let rate = sweepCase.flops / max(statistics.median, 1e-12) * 1e-9
-        gflops = rate.significant()
-        percentOfPeak = (100 * rate / peak).significant()
+        gflops = (sweepCase.flops / max(statistics.median, 1e-12) * 1e-9).significant()
+        percentOfPeak = 0
         maxError = check.maxError
         errorBound = check.bound
         rowsChecked = check.rowsChecked
@@ -84,8 +105,29 @@ public struct CaseResult: Codable, Sendable, Equatable {
         medianHighMs = milliseconds(statistics.medianInterval.upperBound)
         quartile1Ms = milliseconds(statistics.quartiles.lowerBound)
         quartile3Ms = milliseconds(statistics.quartiles.upperBound)
+        peakGflops = 0
+        disturbed = false
+        peakBesideGflops = timing.peak.significant()
+        bytes = sweepCase.compulsoryBytes
+        involuntarySwitches = timing.noise.involuntarySwitches
+        stealPercent = (100 * timing.noise.stealShare).significant()
+        otherLoadPercent = (100 * timing.noise.otherSeconds / max(timing.noise.seconds, 1e-9)).significant()
+        self.attempts = attempts
+        disturbed = timing.noise.isDisturbing(threads: threads, cores: Machine.current.usableCores)
+    }
+
+    /// Relates the case to the limits, of which the best peak is known only when a run ends.
+    mutating func relate(to meter: PeakMeter, roofline: Roofline?) {
+        guard let isa = InstructionSet(rawValue: isa) else { return }
+        let key = PeakMeter.Key(isa: isa, threads: threads)
+        let peak = meter.records[key]?.best ?? peakBesideGflops
         peakGflops = peak.significant()
-        self.disturbed = disturbed
+        percentOfPeak = (100 * gflops / peak).significant()
+        disturbed = disturbed || meter.isDisturbed(key, gflops: peakBesideGflops)
+        let bound = roofline?.bound(flops: gflops * medianMs * 1e6, bytes: bytes, threads: threads, computePeak: peak)
+        self.bound = bound?.name
+        boundGflops = bound.map { $0.gflops.significant() }
+        percentOfBound = bound.map { (100 * gflops / $0.gflops).significant() }
     }
 }
 

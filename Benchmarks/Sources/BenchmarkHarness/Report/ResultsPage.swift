@@ -25,7 +25,8 @@ public enum ResultsPage {
 
         Written by `attention-bench sweep`; edits are lost with the next sweep. How the numbers are measured is told
         in [Benchmarks/README.md](../Benchmarks/README.md). Times are medians; % of peak refers to the f32 FMA peak
-        measured in the same run; a max error is the largest absolute difference from the double-precision oracle.
+        measured in the same run, % of bound to that or to what memory can feed, whichever is lower; a max error is the
+        largest absolute difference from the double-precision oracle.
 
 
         """
@@ -37,25 +38,16 @@ public enum ResultsPage {
             "\(machine.os); instruction sets \(machine.isas.joined(separator: ", ")); L1d "
                 + "\(NumberText.bytes(machine.l1dBytes)), L2 \(NumberText.bytes(machine.l2Bytes)), last level "
                 + "\(NumberText.bytes(machine.l3Bytes)); threads by \(machine.backend); Swift \(machine.swift); commit "
-                + "\(document.commit); \(document.date). Data: [sweep.json](\(folder)/sweep.json), "
-                + "[sweep.csv](\(folder)/sweep.csv).", "",
+                + "\(document.commit); \(document.date). All of it on one page: [index.html](\(folder)/index.html). Data: "
+                + "[sweep.json](\(folder)/sweep.json), [sweep.csv](\(folder)/sweep.csv).", "",
         ]
-        var peaks = TextTable([
-            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
-            ("lowest along the run", .right),
-        ])
-        for peak in machine.peaks {
-            peaks.add([
-                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
-                NumberText.fixed(peak.lowestGflops, 1),
-            ])
-        }
-        lines.append(peaks.markdown)
+        lines.append(peaks(document).markdown)
+        if let limits = document.limits { lines += [readRates(limits, folder: folder), ""] }
         lines += notes(document)
-        for figure in PlotFigure.figures(document) {
+        for figure in ResultsFolder.figures(document, in: "\(directory)/\(folder)") {
             let path = "\(folder)/\(figure.name).svg"
             guard FileManager.default.fileExists(atPath: "\(directory)/\(path)") else { continue }
-            lines += ["![\(figure.quantity.title), \(figure.shapeText)](\(path))", ""]
+            lines += ["![\(figure.title), \(figure.subtitle)](\(path))", ""]
         }
         for panel in SweepPanel.panels(document.cases) {
             lines += ["### \(panel.key.text)", "", SweepTables.markdown(panel)]
@@ -63,13 +55,42 @@ public enum ResultsPage {
         return lines.joined(separator: "\n")
     }
 
-    private static func notes(_ document: SweepDocument) -> [String] {
+    /// A sentence on how fast each level of memory is read.
+    private static func readRates(_ limits: PeaksDocument, folder: String) -> String {
+        let threads = Set(limits.bandwidth.map(\.threads)).sorted()
+        let levels = MemoryLevel.allCases.compactMap { level -> String? in
+            let rates = threads.compactMap { limits.readBandwidth(level, threads: $0) }
+            if rates.isEmpty { return nil }
+            return "\(level.rawValue) " + rates.map { NumberText.significant($0, digits: 3) }.joined(separator: " / ")
+        }
+        let on = threads.map(String.init).joined(separator: " / ")
+        return "Memory is read at \(levels.joined(separator: ", ")) GB/s on \(on) threads, measured "
+            + "\(limits.date.prefix(10)); all limits: [peaks.json](\(folder)/peaks.json)."
+    }
+
+    /// The FMA peaks of the run.
+    static func peaks(_ document: SweepDocument) -> TextTable {
+        var table = TextTable([
+            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
+            ("lowest along the run", .right),
+        ])
+        for peak in document.machine.peaks {
+            table.add([
+                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
+                NumberText.fixed(peak.lowestGflops, 1),
+            ])
+        }
+        return table
+    }
+
+    /// What a reader must know about the numbers, in Markdown.
+    static func notes(_ document: SweepDocument) -> [String] {
         var lines = document.machine.scalingRemarks.flatMap { [$0, ""] }
         let disturbed = document.cases.count(where: \.disturbed)
         if disturbed > 0 {
             lines += [
                 "**The machine was disturbed:** beside \(disturbed) of \(document.cases.count) cases the peak fell more "
-                    + "than 5 % below the run's best.", "",
+                    + "than 5 % below the run's best, or other work used their cores.", "",
             ]
         }
         for failure in document.failed {

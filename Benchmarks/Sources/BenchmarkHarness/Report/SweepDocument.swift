@@ -1,5 +1,3 @@
-import Foundation
-
 /// The result of a sweep: what its JSON file holds.
 public struct SweepDocument: Codable, Sendable, Equatable {
     /// Where it ran.
@@ -16,6 +14,10 @@ public struct SweepDocument: Codable, Sendable, Equatable {
     public var failed: [FailedCase]
     /// How the cases were measured.
     public var settings: Settings
+    /// Whether every case was run: an interrupted sweep is not complete, and can be gone on from.
+    public var complete: Bool
+    /// The limits of the machine that the cases' bounds come from; nil if they were not known.
+    public var limits: PeaksDocument?
 
     /// How the cases of a sweep were measured.
     public struct Settings: Codable, Sendable, Equatable {
@@ -27,10 +29,14 @@ public struct SweepDocument: Codable, Sendable, Equatable {
         public var naiveLimitSeconds: Double
         /// The seed of the inputs.
         public var seed: UInt64
+        /// Whether threads were kept on their cores.
+        public var pinned: Bool
     }
 
     /// A case that was not timed, and why.
     public struct SkippedCase: Codable, Sendable, Equatable {
+        /// The case's ``SweepCase/key``.
+        public var key: String
         /// The case in words.
         public var text: String
         /// One sentence.
@@ -39,6 +45,8 @@ public struct SweepDocument: Codable, Sendable, Equatable {
 
     /// A case whose result was wrong.
     public struct FailedCase: Codable, Sendable, Equatable {
+        /// The case's ``SweepCase/key``.
+        public var key: String
         /// The case in words.
         public var text: String
         /// The largest error against the oracle.
@@ -46,32 +54,8 @@ public struct SweepDocument: Codable, Sendable, Equatable {
         /// The largest error allowed.
         public var bound: Double
     }
+}
 
-    /// The document as JSON text with sorted keys, so that two sweeps can be compared line by line.
-    public func json() throws(HarnessError) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // Only the error of a failed case can be one of these.
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        do {
-            return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-        } catch {
-            throw HarnessError("the sweep could not be written as JSON: \(error.localizedDescription)")
-        }
-    }
-
-    /// Reads the JSON file at `path`.
-    ///
-    /// - Throws: ``HarnessError`` that names the path, if it is no sweep's.
-    public static func read(path: String) throws(HarnessError) -> SweepDocument {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        do {
-            return try decoder.decode(SweepDocument.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw HarnessError("\(path) holds no sweep that this version can read: \(error.localizedDescription)")
-        }
-    }
+extension SweepDocument: HarnessDocument {
+    public static let noun = "sweep"
 }

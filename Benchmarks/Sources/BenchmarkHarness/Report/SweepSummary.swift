@@ -9,6 +9,9 @@ public enum SweepSummary {
             text += "\(NumberText.fixed(peak.gflops, 1)) GFLOP/s (lowest of \(peak.measurements) measurements: "
             text += "\(NumberText.fixed(peak.lowestGflops, 1)))\n"
         }
+        if let limits = document.limits {
+            text += "Limits of memory: measured \(limits.date), commit \(limits.commit).\n"
+        }
         text += machine.scalingRemarks.map { $0 + "\n" }.joined()
         text += "\n" + SweepTables.terminal(document)
         if !document.skipped.isEmpty { text += "\nSkipped:\n" }
@@ -17,12 +20,16 @@ public enum SweepSummary {
         if disturbed > 0 {
             text +=
                 "\nThe machine was disturbed: beside \(disturbed) of \(document.cases.count) cases the peak fell more "
-            text += "than 5 % below the run's best. Run again on an idle machine.\n"
+            text += "than 5 % below the run's best, or other work used their cores. Run again on an idle machine.\n"
         }
         for failure in document.failed {
             text += "\nWRONG RESULT, not timed: \(failure.text): error \(NumberText.error(failure.maxError)), allowed "
             text += "\(NumberText.error(failure.bound))\n"
         }
-        return text + "\nResults are in \(folder)/README.md and \(folder)/\(machine.folderName)/.\n"
+        if document.complete {
+            return text + "\nResults are in \(folder)/README.md and \(folder)/\(machine.folderName)/.\n"
+        }
+        return text + "\nInterrupted after \(document.cases.count) cases, which are kept in "
+            + "\(ResultsFolder.partialPath(folder)). The same command with --resume goes on from there.\n"
     }
 }

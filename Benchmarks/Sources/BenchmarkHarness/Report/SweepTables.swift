@@ -19,7 +19,9 @@ public struct SweepPanel: Sendable, Equatable {
         }
 
         /// `f32, B=1 H=8 D=64, causal, 2 threads, avx512`.
-        var text: String { "\(shapeText), \(mask == "none" ? "no mask" : mask), \(threadsText), \(isa)" }
+        var text: String { "\(shapeText), \(maskText), \(threadsText), \(isa)" }
+
+        var maskText: String { mask == "none" ? "no mask" : mask }
 
         /// What does not differ between the panels of one figure.
         var shapeText: String {
@@ -37,11 +39,14 @@ public struct SweepPanel: Sendable, Equatable {
     public let cases: [CaseResult]
 
     /// The panels of `cases`, in the order in which they first appear.
-    public static func panels(_ cases: [CaseResult]) -> [SweepPanel] {
+    ///
+    /// - Parameter byThreads: whether cases of different numbers of threads are kept apart.
+    public static func panels(_ cases: [CaseResult], byThreads: Bool = true) -> [SweepPanel] {
         var order: [Key] = []
         var byKey: [Key: [CaseResult]] = [:]
         for result in cases {
-            let key = Key(result)
+            var key = Key(result)
+            if !byThreads { key.threads = 0 }
             if byKey[key] == nil { order.append(key) }
             byKey[key, default: []].append(result)
         }
@@ -69,6 +74,12 @@ public struct SweepPanel: Sendable, Equatable {
 }
 
 extension CaseResult {
+    /// `87.5 (DRAM)`: the share of the bound, and which bound it is.
+    var boundText: String {
+        guard let percentOfBound, let bound else { return "-" }
+        return "\(NumberText.fixed(percentOfBound, 1)) (\(bound))"
+    }
+
     var lengthText: String { queryLength == keyLength ? "\(queryLength)" : "\(queryLength)x\(keyLength)" }
 }
 
@@ -76,32 +87,35 @@ extension CaseResult {
 public enum SweepTables {
     /// A table for each panel, with a heading, aligned for a terminal.
     public static func terminal(_ document: SweepDocument) -> String {
-        SweepPanel.panels(document.cases).map { panel in
-            var table = TextTable([
-                ("length", .right), ("kernel", .left), ("median ms", .right), ("min", .right), ("max", .right),
-                ("reps", .right), ("GFLOP/s", .right), ("% peak", .right), ("vs naive", .right),
-                ("vs blocked", .right), ("max error", .right), ("", .left),
+        SweepPanel.panels(document.cases).map { $0.key.text + "\n\n" + cases($0).aligned }.joined(separator: "\n")
+    }
+
+    /// A row for each case of a panel.
+    static func cases(_ panel: SweepPanel) -> TextTable {
+        var table = TextTable([
+            ("length", .right), ("kernel", .left), ("median ms", .right), ("min", .right), ("max", .right),
+            ("reps", .right), ("GFLOP/s", .right), ("% peak", .right), ("% bound", .right), ("bound", .left),
+            ("vs naive", .right), ("vs blocked", .right), ("max error", .right), ("", .left),
+        ])
+        for result in panel.cases {
+            table.add([
+                result.lengthText, result.kernel, NumberText.significant(result.medianMs),
+                NumberText.significant(result.minMs), NumberText.significant(result.maxMs), "\(result.repetitions)",
+                NumberText.significant(result.gflops), NumberText.fixed(result.percentOfPeak, 1),
+                result.percentOfBound.map { NumberText.fixed($0, 1) } ?? "-", result.bound ?? "-",
+                panel.speedUp(result, over: "naive"), panel.speedUp(result, over: "blocked"),
+                NumberText.error(result.maxError), result.disturbed ? "disturbed" : "",
             ])
-            for result in panel.cases {
-                table.add([
-                    result.lengthText, result.kernel, NumberText.significant(result.medianMs),
-                    NumberText.significant(result.minMs), NumberText.significant(result.maxMs),
-                    "\(result.repetitions)", NumberText.significant(result.gflops),
-                    NumberText.fixed(result.percentOfPeak, 1), panel.speedUp(result, over: "naive"),
-                    panel.speedUp(result, over: "blocked"), NumberText.error(result.maxError),
-                    result.disturbed ? "disturbed" : "",
-                ])
-            }
-            return panel.key.text + "\n\n" + table.aligned
-        }.joined(separator: "\n")
+        }
+        return table
     }
 
     /// A table of one panel in Markdown, a row for each length.
     static func markdown(_ panel: SweepPanel) -> String {
         var table = TextTable([
             ("length", .right), ("naive ms", .right), ("blocked ms", .right), ("fused ms", .right),
-            ("fused GFLOP/s", .right), ("fused % of peak", .right), ("fused vs naive", .right),
-            ("fused vs blocked", .right), ("fused max error", .right),
+            ("fused GFLOP/s", .right), ("fused % of peak", .right), ("fused % of bound", .right),
+            ("fused vs naive", .right), ("fused vs blocked", .right), ("fused max error", .right),
         ])
         for length in panel.lengths {
             func milliseconds(_ kernel: String) -> String {
@@ -113,7 +127,7 @@ public enum SweepTables {
             table.add([
                 length, milliseconds("naive"), milliseconds("blocked"), milliseconds("fused"),
                 fused.map { NumberText.significant($0.gflops) } ?? "-",
-                fused.map { NumberText.fixed($0.percentOfPeak, 1) } ?? "-",
+                fused.map { NumberText.fixed($0.percentOfPeak, 1) } ?? "-", fused.map(\.boundText) ?? "-",
                 fused.map { panel.speedUp($0, over: "naive") } ?? "-",
                 fused.map { panel.speedUp($0, over: "blocked") } ?? "-",
                 fused.map { NumberText.error($0.maxError) } ?? "-",

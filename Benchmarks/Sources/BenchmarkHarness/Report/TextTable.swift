@@ -5,9 +5,9 @@ public struct TextTable: Sendable, Equatable {
         case left, right
     }
 
-    private let titles: [String]
-    private let alignments: [Alignment]
-    private var rows: [[String]] = []
+    let titles: [String]
+    let alignments: [Alignment]
+    private(set) var rows: [[String]] = []
 
     /// A table with the given columns and no rows.
     public init(_ columns: [(title: String, alignment: Alignment)]) {
@@ -37,6 +37,15 @@ public struct TextTable: Sendable, Equatable {
             }.joined(separator: "  ")
             return String(text.reversed().drop { $0 == " " }.reversed()) + "\n"
         }.joined()
+    }
+
+    /// The table as comma-separated values; cells with a comma, a quotation mark or a line break are quoted.
+    public var csv: String {
+        func field(_ cell: String) -> String {
+            guard cell.contains(where: { ",\"\n".contains($0) }) else { return cell }
+            return "\"" + cell.replacing("\"", with: "\"\"") + "\""
+        }
+        return ([titles] + rows).map { $0.map(field).joined(separator: ",") + "\n" }.joined()
     }
 
     /// The table in Markdown.

@@ -27,6 +27,8 @@ public enum InfoText {
         for name in ["OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_WAIT_POLICY", "CK_ISA"] {
             facts.add([name, environment[name] ?? "not set"])
         }
+        facts.add(["threads pinned", ThreadPinning.isInForce ? "yes" : "no"])
+        facts.add(["limits (peaks)", PeaksStore.cached().map { "measured \($0.date)" } ?? "not measured yet"])
         facts.add(["commit", SourceRevision.describe()])
         facts.add(["built with Swift", MachineReport.compiler])
         facts.add(["Swift on the PATH", swiftOnPath()])

@@ -48,8 +48,10 @@ public struct AttentionReference: Sendable {
                 parts.initialize(repeating: NaiveErrors(), count: workers)
                 defer { parts.deallocate() }
                 DispatchQueue.concurrentPerform(iterations: workers) { worker in
-                    for index in stride(from: worker, to: rows.count, by: workers) {
-                        places.compute(rows[index], index, problem, &parts[worker])
+                    ThreadPinning.released {
+                        for index in stride(from: worker, to: rows.count, by: workers) {
+                            places.compute(rows[index], index, problem, &parts[worker])
+                        }
                     }
                 }
                 return Array(UnsafeBufferPointer(start: parts, count: workers))

@@ -93,15 +93,17 @@ extension AttentionWorkload {
 }
 
 extension ck_attention_problem {
-    /// The same problem for one query row alone, with its results written to the given places.
+    /// The same problem for `queries` query rows of one head alone, from `row` on, with their results written to the
+    /// given places; without a place for the output the values are left out.
     func alone(
-        _ row: RowIndex, o: UnsafeMutablePointer<Float>, lse: UnsafeMutablePointer<Float>,
+        _ row: RowIndex, queries: Int = 1, o: UnsafeMutablePointer<Float>?, lse: UnsafeMutablePointer<Float>?,
         weights: UnsafeMutablePointer<Float>
     ) -> ck_attention_problem {
         let (b, h, i) = (Int64(row.batch), Int64(row.head), Int64(row.query))
         let kvHead = h / (heads / kv_heads)
         var alone = self
-        (alone.batch, alone.heads, alone.kv_heads, alone.seqlen_q) = (1, 1, 1, 1)
+        (alone.batch, alone.heads, alone.kv_heads, alone.seqlen_q) = (1, 1, 1, Int64(queries))
+        if o == nil { alone.value_dim = 0 }
         alone.q.offset += b * q.batch_stride + h * q.head_stride + i * q.row_stride
         alone.k.offset += b * k.batch_stride + kvHead * k.head_stride
         alone.v.offset += b * v.batch_stride + kvHead * v.head_stride
@@ -115,21 +117,23 @@ extension ck_attention_problem {
         switch causal {
         case .CK_CAUSAL_NONE: break
         case .CK_CAUSAL_TOP_LEFT: alone.query_offset = i
+        // By the rows of the whole problem.
         case .CK_CAUSAL_BOTTOM_RIGHT: alone.query_offset = i + keys - seqlen_q
         case .CK_CAUSAL_OFFSET: alone.query_offset = query_offset + i
         }
         if causal != .CK_CAUSAL_NONE { alone.causal = .CK_CAUSAL_OFFSET }
-        alone.o = ck_operand.row(o, count: value_dim)
-        alone.lse = ck_operand.row(lse, count: 1)
-        alone.weights = ck_operand.row(weights, count: seqlen_k)
+        alone.o = ck_operand.rows(o, queries, width: alone.value_dim)
+        alone.lse = ck_operand.rows(lse, queries, width: 1)
+        alone.weights = ck_operand.rows(weights, queries, width: seqlen_k)
         return alone
     }
 }
 
 extension ck_operand {
-    fileprivate static func row(_ data: UnsafeMutablePointer<Float>, count: Int64) -> ck_operand {
-        ck_operand(
-            data: UnsafeMutableRawPointer(data), count: count, offset: 0, batch_stride: count, head_stride: count,
-            row_stride: count, dtype: .CK_F32)
+    fileprivate static func rows(_ data: UnsafeMutablePointer<Float>?, _ rows: Int, width: Int64) -> ck_operand {
+        let count = Int64(rows) * width
+        return ck_operand(
+            data: data.map(UnsafeMutableRawPointer.init), count: data == nil ? 0 : count, offset: 0,
+            batch_stride: count, head_stride: count, row_stride: width, dtype: .CK_F32)
     }
 }

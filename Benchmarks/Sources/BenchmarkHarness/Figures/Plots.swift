@@ -1,13 +1,18 @@
 import Foundation
 
-/// Draws the figures of a sweep through gnuplot.
+/// Draws figures through gnuplot.
 public enum Plots {
+    /// All figures of a machine: of its sweep, and of its comparison with peers where there is one.
+    static func figures(_ document: SweepDocument, peers: PeersRecord?) -> [Figure] {
+        SweepFigures.figures(document) + MachineFigures.figures(document) + (peers.map(PeersFigure.figures) ?? [])
+    }
+
     /// Draws every figure as SVG and PNG into `directory` and removes figures of earlier sweeps from it.
     ///
     /// Each file is drawn elsewhere and put in place whole.
     ///
     /// - Throws: ``HarnessError`` if gnuplot is not installed, with the command that installs it, or if it fails.
-    public static func draw(_ figures: [PlotFigure], into directory: String) throws(HarnessError) {
+    public static func draw(_ figures: [Figure], into directory: String) throws(HarnessError) {
         guard let gnuplot = CommandLineTool.find("gnuplot") else {
             throw HarnessError("no plots were drawn: gnuplot is not installed; install it with \(installCommand)")
         }
@@ -21,9 +26,10 @@ public enum Plots {
                 let (script, picture) = ("\(scratch)/\(figure.name).gnuplot", "\(scratch)/\(name)")
                 try OutputFile.write(GnuplotScript.text(figure, format: format, path: picture), to: script)
                 try run(gnuplot, script)
-                guard let data = FileManager.default.contents(atPath: picture), !data.isEmpty else {
+                guard var data = FileManager.default.contents(atPath: picture), !data.isEmpty else {
                     throw HarnessError("\(name) could not be drawn: gnuplot wrote no picture")
                 }
+                if format == .svg { data = Data(SVGTheme.themed(String(decoding: data, as: UTF8.self)).utf8) }
                 try OutputFile.write(data, to: "\(directory)/\(name)")
                 drawn.insert(name)
             }
@@ -44,10 +50,14 @@ public enum Plots {
         }
     }
 
+    /// How the names of figures begin.
+    private static let stems =
+        SweepFigures.Quantity.allCases.map { "\($0.rawValue)-" } + ["scaling.", "decode.", "roofline.", "peers-"]
+
     private static func removeStale(in directory: String, keeping drawn: Set<String>) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names where !drawn.contains(name) {
-            let isFigure = PlotFigure.Quantity.allCases.contains { name.hasPrefix("\($0.rawValue)-") }
+            let isFigure = stems.contains { name.hasPrefix($0) }
             let isPicture = GnuplotScript.Format.allCases.contains { name.hasSuffix(".\($0.rawValue)") }
             if isFigure && isPicture { try? FileManager.default.removeItem(atPath: "\(directory)/\(name)") }
         }

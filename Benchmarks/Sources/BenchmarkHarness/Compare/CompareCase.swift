@@ -1,0 +1,119 @@
+/// One attention that `compare` measures.
+public struct CompareCase: Sendable, Hashable {
+    /// What hides keys or changes scores.
+    public enum Mask: String, Codable, Sendable, Hashable {
+        /// Nothing.
+        case none
+        /// Position: the last query sees the last key.
+        case causal
+        /// A boolean mask `[batch, 1, 1, keyLength]` that hides the padding at the end of each sequence.
+        case padding
+        /// Numbers `[1, 1, queryLength, keyLength]` added to the scaled scores.
+        case bias
+    }
+
+    /// The sizes.
+    public var shape: AttentionShape
+    /// The mask.
+    public var mask: Mask
+
+    /// A case.
+    public init(_ shape: AttentionShape, _ mask: Mask = .none) {
+        self.shape = shape
+        self.mask = mask
+    }
+
+    /// The operations of both products, 2 for each multiply-add; causal counts visible pairs only, padding counts.
+    public var flops: Double {
+        let causality: SweepMask = mask == .causal ? .causal : .none
+        let pairs = causality.visiblePairs(queryLength: shape.queryLength, keyLength: shape.keyLength)
+        return 2 * Double(shape.batch * shape.heads) * Double(pairs) * Double(shape.headDim + shape.valueDim)
+    }
+
+    /// The bytes of K and V in f32: what has to be read at least once.
+    public var keyValueBytes: Double {
+        4 * Double(shape.batch * shape.kvHeads * shape.keyLength) * Double(shape.headDim + shape.valueDim)
+    }
+
+    /// `B1 H32/8 S2048 D128 causal`.
+    public var text: String {
+        let heads = shape.heads == shape.kvHeads ? "\(shape.heads)" : "\(shape.heads)/\(shape.kvHeads)"
+        return "B\(shape.batch) H\(heads) S\(shape.lengthText) D\(shape.headDim)"
+            + (mask == .none ? "" : " \(mask.rawValue)")
+    }
+}
+
+/// Which attentions `compare` measures.
+public struct CompareSelection: Sendable {
+    /// A family of cases that has a name on the command line.
+    public enum Family: String, Sendable, CaseIterable {
+        /// Self-attention, 8 heads.
+        case full
+        /// The same under a causal mask.
+        case causal
+        /// 32 query heads on 8 key-value heads, causal.
+        case gqa
+        /// 512 queries on 4096 keys.
+        case cross
+        /// Many short sequences.
+        case batch
+        /// A boolean padding mask.
+        case padding
+        /// An additive bias.
+        case bias
+        /// One query on a long cache, 32 query heads on 8 key-value heads.
+        case decode
+    }
+
+    /// The families.
+    public var families: [Family]
+    /// The lengths of full and causal.
+    public var lengths: [Int]
+    /// The head widths of full, causal and cross.
+    public var headDims: [Int]
+
+    /// A selection; `quick` is what an empty list stands for: short lengths, one width, no long cache.
+    public init(
+        families: [Family] = Family.allCases, lengths: [Int]? = nil, headDims: [Int]? = nil, quick: Bool = false
+    ) {
+        self.families = families
+        self.lengths = lengths ?? (quick ? [128, 512] : [128, 256, 512, 1024, 2048, 4096, 8192])
+        self.headDims = headDims ?? (quick ? [64] : [64, 128])
+        self.quick = quick
+    }
+
+    private let quick: Bool
+
+    /// The cases, by families in the order of their declaration.
+    public var cases: [CompareCase] { Family.allCases.filter(families.contains).flatMap(cases(of:)) }
+
+    private func cases(of family: Family) -> [CompareCase] {
+        switch family {
+        case .full: squares(.none)
+        case .causal: squares(.causal)
+        case .gqa:
+            [
+                CompareCase(
+                    AttentionShape(heads: 32, kvHeads: 8, queryLength: quick ? 256 : 2048, headDim: 128), .causal)
+            ]
+        case .cross:
+            headDims.map { CompareCase(AttentionShape(queryLength: 512, keyLength: 4096, headDim: $0)) }
+        case .batch:
+            [(8, 128), (32, 32)].map { batch, length in
+                CompareCase(AttentionShape(batch: batch, heads: 12, queryLength: length))
+            }
+        case .padding: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), .padding)]
+        case .bias: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), .bias)]
+        case .decode:
+            (quick ? [1024] : [1024, 8192, 32768]).map {
+                CompareCase(AttentionShape(heads: 32, kvHeads: 8, queryLength: 1, keyLength: $0, headDim: 128))
+            }
+        }
+    }
+
+    private func squares(_ mask: CompareCase.Mask) -> [CompareCase] {
+        headDims.flatMap { headDim in
+            lengths.map { CompareCase(AttentionShape(queryLength: $0, headDim: headDim), mask) }
+        }
+    }
+}

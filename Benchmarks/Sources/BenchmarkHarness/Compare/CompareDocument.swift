@@ -1,0 +1,67 @@
+/// The result of a run of `compare`: what its JSON file holds.
+public struct CompareDocument: ContestDocument, Equatable {
+    /// One attention.
+    public struct Case: Codable, Sendable, Equatable {
+        /// `attention`.
+        public var op: String
+        /// The element type.
+        public var dtype: String
+        /// The number of sequences.
+        public var batch: Int
+        /// The number of query heads.
+        public var heads: Int
+        /// The number of key-value heads.
+        public var kvHeads: Int
+        /// The number of queries.
+        public var queryLength: Int
+        /// The number of keys.
+        public var keyLength: Int
+        /// The width of a query and a key.
+        public var headDim: Int
+        /// The width of a value.
+        public var valueDim: Int
+        /// `none`, `causal`, `padding` or `bias`.
+        public var mask: CompareCase.Mask
+        /// The number of threads.
+        public var threads: Int
+        /// The library's instruction set.
+        public var isa: String
+        /// The f32 FMA peak of that instruction set and number of threads, in GFLOP/s.
+        public var peakGflops: Double
+        /// What limits the case.
+        public var roof: Roof
+        /// How fast K and V passed in the library's median time, in 10^9 bytes a second.
+        public var readOfKV: Double?
+        /// Whether the peak measured beside this case fell more than 5 % below the run's best.
+        public var disturbed: Bool
+        /// The rows: the library's first.
+        public var entries: [ContestEntry]
+
+        /// The case in words.
+        var text: String {
+            CompareCase(
+                AttentionShape(
+                    batch: batch, heads: heads, kvHeads: kvHeads, queryLength: queryLength, keyLength: keyLength,
+                    headDim: headDim, valueDim: valueDim), mask
+            ).text
+        }
+    }
+
+    /// Where it ran.
+    public var machine: MachineReport
+    /// What `git describe --always --dirty` says of the source.
+    public var commit: String
+    /// When the last case ended, ISO 8601 in UTC.
+    public var date: String
+    /// The peers that were named.
+    public var peers: [PeerReport]
+    /// The cases.
+    public var cases: [Case]
+    /// The rounds of a case.
+    public var rounds: Int
+    /// The seed of the tensors.
+    public var seed: UInt64
+
+    /// Whether the library itself computed a wrong result, or failed.
+    public var hasFailed: Bool { cases.contains { $0.entries.ours == nil } }
+}

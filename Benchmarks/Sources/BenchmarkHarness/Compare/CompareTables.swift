@@ -1,0 +1,102 @@
+/// Tables of a run of `compare`.
+public enum CompareTables {
+    /// What is printed at the end: peers, tables, means, problems.
+    public static func terminal(_ document: CompareDocument, folder: String) -> String {
+        let machine = document.machine
+        var text = "\(machine.name), \(machine.cores) cores, commit \(document.commit)\n"
+        text += document.peers.map { "peer \($0.line)\n" }.joined()
+        text += "\n\(heading(document))\n\n" + table(document).aligned
+        let means = EntryText.means(document.cases.map(\.entries))
+        if !means.isEmpty { text += "\n" + means.aligned }
+        text += "\n" + routes(document).aligned
+        for problem in problems(document) { text += "\n\(problem)\n" }
+        return text + "\nResults are in \(folder)/\(machine.folderName)/compare.md, compare.csv and compare.json.\n"
+    }
+
+    /// The page of a machine.
+    public static func markdown(_ document: CompareDocument) -> String {
+        let machine = document.machine
+        var lines = [
+            "# Attention beside peers: \(machine.name), \(machine.cores) cores", "",
+            "Written by `attention-bench compare`; commit \(document.commit); \(document.date); \(document.rounds) "
+                + "rounds. How it is measured is told in Benchmarks/README.md.", "",
+        ]
+        lines += document.peers.map { "* \($0.line)" }
+        lines += ["", "## \(heading(document))", "", table(document).markdown]
+        let means = EntryText.means(document.cases.map(\.entries))
+        if !means.isEmpty { lines += ["## Means", "", means.markdown] }
+        lines += ["## GFLOP/s of every route", "", routes(document).markdown]
+        lines += problems(document).flatMap { [$0, ""] }
+        return lines.joined(separator: "\n")
+    }
+
+    /// A line for each contestant of each case.
+    public static func csv(_ document: CompareDocument) -> String {
+        let names = [
+            "op", "dtype", "batch", "heads", "kvHeads", "queryLength", "keyLength", "headDim", "valueDim", "mask",
+            "threads", "isa", "peakGflops", "roof", "disturbed",
+        ]
+        let lines = document.cases.flatMap { result in
+            let cells = [
+                result.op, result.dtype, "\(result.batch)", "\(result.heads)", "\(result.kvHeads)",
+                "\(result.queryLength)", "\(result.keyLength)", "\(result.headDim)", "\(result.valueDim)",
+                result.mask.rawValue, "\(result.threads)", result.isa, "\(result.peakGflops)", result.roof.name,
+                "\(result.disturbed)",
+            ]
+            return result.entries.map { cells + EntryText.cells($0) }
+        }
+        return EntryText.csv([names + EntryText.columns] + lines)
+    }
+
+    private static func heading(_ document: CompareDocument) -> String {
+        guard let first = document.cases.first else { return "No cases" }
+        return "\(first.dtype), \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), FMA peak "
+            + "\(NumberText.fixed(first.peakGflops, 1)) GFLOP/s"
+    }
+
+    /// The library beside the best peer of each case.
+    private static func table(_ document: CompareDocument) -> TextTable {
+        var table = TextTable([
+            ("case", .left), ("ms", .right), ("GFLOP/s", .right), ("% roof", .right), ("roof", .left),
+            ("K, V GB/s", .right), ("best peer", .left), ("ms", .right), ("time / ours", .right),
+            ("95 % interval", .left), ("", .left), ("", .left),
+        ])
+        for result in document.cases {
+            let (ours, best) = (result.entries.ours, result.entries.bestPeer)
+            var comparison = EntryText.comparison(best)
+            comparison.insert(EntryText.number(best?.medianMs), at: 1)
+            table.add(
+                [
+                    result.text, EntryText.number(ours?.medianMs), EntryText.number(ours?.gflops),
+                    ours?.percentOfRoof.map { NumberText.fixed($0, 1) } ?? "-", result.roof.name,
+                    EntryText.number(result.readOfKV, digits: 3),
+                ] + comparison + [result.disturbed ? "disturbed" : ""])
+        }
+        return table
+    }
+
+    /// Every contestant's GFLOP/s; a hyphen where there is none, with the reason below.
+    private static func routes(_ document: CompareDocument) -> TextTable {
+        var names: [String] = []
+        for entry in document.cases.flatMap(\.entries)
+        where entry.medianMs != nil && !names.contains(entry.contestant) {
+            names.append(entry.contestant)
+        }
+        var table = TextTable([("GFLOP/s", .left)] + names.map { ($0, .right) })
+        for result in document.cases {
+            table.add(
+                [result.text]
+                    + names.map { name in
+                        EntryText.number(result.entries.first { $0.contestant == name }?.gflops, digits: 3)
+                    })
+        }
+        return table
+    }
+
+    private static func problems(_ document: CompareDocument) -> [String] {
+        var lines = EntryText.problems(document.cases.map { ($0.text, $0.entries) })
+        let disturbed = document.cases.count(where: \.disturbed)
+        if disturbed > 0 { lines.append(EntryText.disturbance(disturbed, of: document.cases.count)) }
+        return lines
+    }
+}

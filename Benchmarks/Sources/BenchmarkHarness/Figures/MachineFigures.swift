@@ -1,0 +1,159 @@
+/// Figures of a sweep that show the machine's limits: thread scaling, decoding, the roofline.
+enum MachineFigures {
+    /// The figures that `document` has the cases for.
+    static func figures(_ document: SweepDocument) -> [Figure] {
+        [scaling(document), decoding(document), roofline(document)].compactMap(\.self)
+    }
+
+    /// Speed on several threads over that on one, at the longest length that all kernels were timed at.
+    static func scaling(_ document: SweepDocument) -> Figure? {
+        let panels = SweepPanel.panels(document.cases.filter { $0.queryLength == $0.keyLength }, byThreads: false)
+            .compactMap(scalingPanel)
+        guard let most = panels.flatMap({ $0.series.flatMap { $0.points.map(\.x) } }).max(), most > 1 else {
+            return nil
+        }
+        return Figure(
+            name: "scaling", title: "Attention forward: speed-up by threads",
+            subtitle: "over one thread; the line is as many times as there are threads", panels: panels,
+            columns: min(2, panels.count), caption: caption(document))
+    }
+
+    private static func scalingPanel(_ panel: SweepPanel) -> Figure.Panel? {
+        let threads = Set(panel.cases.map(\.threads)).sorted()
+        guard threads.first == 1, let most = threads.last, most > 1 else { return nil }
+        let kernels = AttentionKernelName.all.filter { kernel in panel.cases.contains { $0.kernel == kernel } }
+        func cases(_ kernel: String, _ length: Int) -> [CaseResult] {
+            panel.cases.filter { $0.kernel == kernel && $0.queryLength == length }.sorted { $0.threads < $1.threads }
+        }
+        let common = Set(panel.cases.map(\.queryLength)).sorted().last { length in
+            kernels.allSatisfy { cases($0, length).count == threads.count }
+        }
+        guard let common else { return nil }
+        var series = kernels.map { kernel in
+            let cases = cases(kernel, common)
+            return Figure.Series(
+                name: kernel, kind: .curve,
+                points: cases.map { Figure.Point(Double($0.threads), cases[0].medianMs / $0.medianMs) })
+        }
+        series.append(
+            .init(name: "threads", kind: .limit, points: [.init(1, 1), .init(Double(most), Double(most))]))
+        let marks = threads.map { Figure.Tick(text: "\($0)", position: Double($0)) }
+        return Figure.Panel(
+            title: "\(panel.key.shapeText), \(panel.key.maskText), S=\(common), \(panel.key.isa)",
+            x: .init(title: "threads", logBase: nil, range: 0.9...Double(most) + 0.1, ticks: marks),
+            y: .init(title: "times as fast as on one thread", logBase: nil, range: 0...Double(most) * 1.1, ticks: nil),
+            series: series)
+    }
+
+    /// The rate at which keys and values pass, for one query each.
+    static func decoding(_ document: SweepDocument) -> Figure? {
+        let cases = document.cases.filter { $0.queryLength == 1 && $0.keyLength > 1 }
+        let panels = SweepPanel.panels(cases)
+        if panels.isEmpty { return nil }
+        func rate(_ result: CaseResult) -> Double { result.keyValueGigabytesPerSecond }
+        let lines = document.limits.map { limits in
+            Set(panels.map(\.key.threads)).flatMap { threads in
+                [MemoryLevel.l3, .dram].compactMap { limits.readBandwidth($0, threads: threads) }
+            }
+        }
+        let y = Figure.Axis.fromZero(cases.map(rate) + (lines ?? []), title: "keys and values read (GB/s)")
+        let drawn = panels.map { panel in
+            let x = Figure.Axis.lengths(panel.cases.map(\.keyLength), title: "keys in the cache (tokens)")
+            var series = AttentionKernelName.all.compactMap { kernel -> Figure.Series? in
+                let members = panel.cases.filter { $0.kernel == kernel }.sorted { $0.keyLength < $1.keyLength }
+                let points = members.map { Figure.Point(Double($0.keyLength), rate($0)) }
+                return points.isEmpty ? nil : .init(name: kernel, kind: .curve, points: points)
+            }
+            var labels: [Figure.Label] = []
+            for level in [MemoryLevel.l3, .dram] {
+                guard let limit = document.limits?.readBandwidth(level, threads: panel.key.threads) else { continue }
+                series.append(
+                    .init(
+                        name: level.rawValue, kind: .limit,
+                        points: [.init(x.range.lowerBound, limit), .init(x.range.upperBound, limit)]))
+                labels.append(.init(text: "\(level.rawValue) read", x: x.range.lowerBound, y: limit))
+            }
+            return Figure.Panel(
+                title: "\(panel.key.shapeText), \(panel.key.threadsText), \(panel.key.isa)", x: x, y: y, series: series,
+                labels: labels)
+        }
+        return Figure(
+            name: "decode", title: "Decoding: one query a sequence on a cache of keys and values",
+            subtitle: "bytes of K and V over the median time", panels: drawn, columns: min(2, drawn.count),
+            caption: caption(document))
+    }
+
+    /// Every case under the limits that apply to it (Williams, Waterman and Patterson, 2009).
+    static func roofline(_ document: SweepDocument) -> Figure? {
+        guard let limits = document.limits else { return nil }
+        let intensities = document.cases.map(\.intensity)
+        let rates = document.cases.map(\.gflops)
+        guard let low = intensities.min(), let high = intensities.max(), let slowest = rates.min() else { return nil }
+        let keys = document.machine.peaks.filter { peak in
+            document.cases.contains { $0.isa == peak.isa && $0.threads == peak.threads }
+        }
+        let x = Figure.Axis(
+            title: "operations for each byte of Q, K, V and O", logBase: 2, range: low / 8...high * 2, ticks: nil)
+        let panels = keys.map { peak in
+            let y = Figure.Axis.decades(
+                [slowest] + keys.map { 1.2 * $0.gflops }, title: "GFLOP/s")
+            var series: [Figure.Series] = []
+            var labels: [Figure.Label] = []
+            for level in MemoryLevel.allCases {
+                guard let bandwidth = limits.readBandwidth(level, threads: peak.threads) else { continue }
+                // From where the line enters the picture to the ridge.
+                let start = max(x.range.lowerBound, y.range.lowerBound / bandwidth)
+                let ridge = peak.gflops / bandwidth
+                guard start < ridge else { continue }
+                series.append(
+                    .init(
+                        name: level.rawValue, kind: .limit,
+                        points: [.init(start, start * bandwidth), .init(ridge, peak.gflops)]))
+                labels.append(
+                    .init(
+                        text: "\(level.rawValue) \(NumberText.significant(bandwidth, digits: 3)) GB/s", x: 1.2 * start,
+                        y: 1.2 * start * bandwidth, toward: .init(ridge, peak.gflops)))
+            }
+            series.append(
+                .init(
+                    name: "FMA", kind: .limit,
+                    points: [.init(x.range.lowerBound, peak.gflops), .init(x.range.upperBound, peak.gflops)]))
+            labels.append(
+                .init(
+                    text: "f32 FMA \(NumberText.significant(peak.gflops, digits: 3)) GFLOP/s",
+                    x: (x.range.lowerBound * x.range.upperBound).squareRoot(), y: peak.gflops))
+            for kernel in AttentionKernelName.all {
+                let points = document.cases.filter {
+                    $0.kernel == kernel && $0.isa == peak.isa && $0.threads == peak.threads
+                }.map { Figure.Point($0.intensity, $0.gflops) }.sorted { $0.x < $1.x }
+                if !points.isEmpty { series.append(.init(name: kernel, kind: .points, points: points)) }
+            }
+            return Figure.Panel(
+                title: "\(peak.threads) thread\(peak.threads == 1 ? "" : "s"), \(peak.isa)", x: x, y: y, series: series,
+                labels: labels)
+        }
+        return panels.isEmpty
+            ? nil
+            : Figure(
+                name: "roofline", title: "Roofline: every case under the limits of the machine",
+                subtitle: "memory limits measured \(limits.date.prefix(10)), the FMA peak in the same run",
+                panels: panels,
+                columns: min(2, panels.count), caption: caption(document))
+    }
+
+    private static func caption(_ document: SweepDocument) -> String {
+        Figure.caption(document.machine, commit: document.commit, date: document.date)
+    }
+}
+
+extension CaseResult {
+    /// The floating-point operations for each byte that must be read or written.
+    var intensity: Double { gflops * medianMs * 1e6 / Double(max(bytes, 1)) }
+
+    /// The bytes of K and V over the median time.
+    var keyValueGigabytesPerSecond: Double {
+        let elements = batch * kvHeads * keyLength * (headDim + valueDim)
+        let size = SweepDType(rawValue: dtype)?.byteCount ?? 4
+        return Double(size * elements) / max(medianMs, 1e-9) * 1e-6
+    }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import AttentionKernels
+import BenchmarkHarness
+import Foundation
+
+/// Times attention beside other libraries.
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract: "Times attention by this library and by others on the same tensors, by turns, each checked first.",
+        discussion: """
+            Each peer is a program of its own in an environment that Benchmarks/peers/setup NAME makes. Only one process \
+            works at a time, all with the same number of threads. A peer that is missing, refuses a case, computes a \
+            wrong result or hangs has a row that says so. A tie is a ratio whose 95 % interval includes 1, or that is \
+            within 5 % of 1.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Peers by name, with a variant after a plus sign (torch+mkl), or all. \(PeerCatalog().names.joined(separator: ", "))",
+            valueName: "list"))
+    var peers = "all"
+
+    @Option(
+        help: ArgumentHelp(
+            "Families of cases: \(CompareSelection.Family.allCases.map(\.rawValue).joined(separator: ", ")), or all.",
+            valueName: "list"))
+    var cases = "all"
+
+    @Option(help: ArgumentHelp("Lengths of the families full and causal.", valueName: "list"))
+    var lengths: String?
+
+    @Option(help: ArgumentHelp("Widths of a head in the families full, causal and cross.", valueName: "list"))
+    var headDims: String?
+
+    @Option(help: "The number of threads of everyone, or all for every usable core.")
+    var threads = "all"
+
+    @Option(help: "The library's instruction set by name, or best, which follows the environment variable CK_ISA.")
+    var isa = "best"
+
+    @Flag(help: "Short lengths, one width, fewer and shorter rounds.")
+    var quick = false
+
+    @Option(help: "Do not time a route if one run takes more seconds.")
+    var runLimit = 5.0
+
+    @Option(help: "End a peer that does not answer within so many seconds.")
+    var timeLimit = 60.0
+
+    @Option(help: ArgumentHelp("Another folder with programs NAME_peer.py.", valueName: "dir"))
+    var peerPrograms: String?
+
+    @Option(help: ArgumentHelp("Write the results as JSON; - is the standard output.", valueName: "path"))
+    var json: String?
+
+    @Option(help: ArgumentHelp("Write the results as CSV; - is the standard output.", valueName: "path"))
+    var csv: String?
+
+    @Option(help: ArgumentHelp("The folder for a folder of this machine's results.", valueName: "dir"))
+    var output = "results"
+
+    @Option(help: "The seed of the tensors.")
+    var seed: UInt64 = 1
+
+    func run() throws {
+        let catalog = PeerCatalog(programs: peerPrograms)
+        let plan = try plan(catalog)
+        for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
+        try OutputFile.prepare(output + "/README.md")
+
+        let runner = try CompareRunner(plan, catalog: catalog)
+        // Written anew after each case: whoever interrupts a long run keeps what it has.
+        let document = try runner.run { document in
+            try ContestFiles.write(
+                document, markdown: CompareTables.markdown, csv: CompareTables.csv, "compare", in: output)
+        }
+        if let json { try OutputFile.write(ContestFiles.json(document), to: json) }
+        if let csv { try OutputFile.write(CompareTables.csv(document), to: csv) }
+        let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
+        try handle.write(contentsOf: Data(CompareTables.terminal(document, folder: output).utf8))
+        if document.hasFailed { throw ExitCode.failure }
+    }
+
+    private func plan(_ catalog: PeerCatalog) throws -> CompareRunner.Plan {
+        let isas = try ListArguments.isas(isa)
+        let threads = try ListArguments.threads(threads, usableCores: Machine.current.usableCores)
+        guard isas.count == 1, threads.count == 1 else {
+            throw HarnessError("--threads and --isa should name one value each here, not a list")
+        }
+        let selection = CompareSelection(
+            families: try ListArguments.names(cases, option: "--cases"),
+            lengths: try lengths.map { text in try ListArguments.sizes(text, option: "--lengths") },
+            headDims: try headDims.map { text in try ListArguments.sizes(text, option: "--head-dims") }, quick: quick)
+        var plan = CompareRunner.Plan(
+            cases: selection.cases,
+            peers: peers == "all" ? catalog.names : peers.split(separator: ",").map(String.init),
+            threads: threads[0], isa: isas[0], seed: seed, quick: quick)
+        plan.runLimitSeconds = runLimit
+        plan.limits.caseSeconds = timeLimit
+        return plan
+    }
+}

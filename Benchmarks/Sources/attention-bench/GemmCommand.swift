@@ -1,0 +1,77 @@
+import ArgumentParser
+import AttentionKernels
+import BenchmarkHarness
+import Foundation
+
+/// Times matrix products, beside other libraries if they are named.
+struct GemmCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gemm",
+        abstract: "Times matrix products over Transformer shapes, beside other libraries, each checked first.",
+        discussion: """
+            Every product is computed with B and with B transposed. A library named by --peer-cblas or --peer-onednn is \
+            loaded into this process and takes turns with the library's own product on the same matrices. One that \
+            cannot be loaded, refuses a product or computes a wrong one has a row that says so. Variables that a \
+            library reads when it is loaded, such as OPENBLAS_CORETYPE, belong into the environment of this command.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Products: sizes as MxNxK; families \(families); or all of them.", valueName: "list"))
+    var shapes = "all"
+
+    @Option(help: ArgumentHelp("Numbers of threads; all is every usable core.", valueName: "list"))
+    var threads = "1,all"
+
+    @Option(help: "The library's instruction set by name, or best, which follows the environment variable CK_ISA.")
+    var isa = "best"
+
+    @Option(help: ArgumentHelp("Paths of CBLAS libraries to compare with.", valueName: "paths"))
+    var peerCblas: String?
+
+    @Option(help: ArgumentHelp("Paths of oneDNN libraries to compare with.", valueName: "paths"))
+    var peerOnednn: String?
+
+    @Flag(help: "Leave out products of more than 10^9 operations, and take fewer and shorter rounds: about a minute.")
+    var quick = false
+
+    @Option(help: ArgumentHelp("Write the results as JSON; - is the standard output.", valueName: "path"))
+    var json: String?
+
+    @Option(help: ArgumentHelp("Write the results as CSV; - is the standard output.", valueName: "path"))
+    var csv: String?
+
+    @Option(help: ArgumentHelp("The folder for a folder of this machine's results.", valueName: "dir"))
+    var output = "results"
+
+    @Option(help: "The seed of the matrices.")
+    var seed: UInt64 = 1
+
+    private static let families = GemmShapes.Family.allCases.map(\.rawValue).joined(separator: ", ")
+
+    func run() throws {
+        let isas = try ListArguments.isas(isa)
+        guard isas.count == 1 else { throw HarnessError("--isa: \"\(isa)\" should be one instruction set") }
+        let plan = GemmRunner.Plan(
+            shapes: try GemmShapes.parse(shapes, quick: quick),
+            threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores), isa: isas[0],
+            cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: seed, quick: quick)
+        for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
+        try OutputFile.prepare(output + "/README.md")
+
+        var runner = GemmRunner(plan)
+        // Written anew after each case: whoever interrupts a long run keeps what it has.
+        let document = try runner.run { document in
+            try ContestFiles.write(document, markdown: GemmTables.markdown, csv: GemmTables.csv, "gemm", in: output)
+        }
+        if let json { try OutputFile.write(ContestFiles.json(document), to: json) }
+        if let csv { try OutputFile.write(GemmTables.csv(document), to: csv) }
+        let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
+        try handle.write(contentsOf: Data(GemmTables.terminal(document, folder: output).utf8))
+        if document.hasFailed { throw ExitCode.failure }
+    }
+
+    private func paths(_ list: String?) -> [String] {
+        list.map { $0.split(separator: ",").map(String.init) } ?? []
+    }
+}

@@ -1,0 +1,42 @@
+"""JAX: jax.nn.dot_product_attention, compiled by XLA for the CPU."""
+
+import os
+
+from peer_protocol import serve
+
+
+def make_peer(threads):
+    # XLA has no setting for its threads: it takes one for each core that the process may use.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    import jax
+    import jax.numpy as jnp
+    import numpy
+
+    def prepare(case):
+        case.refuse_other_than()
+
+        # Its layout is batch, position, head, column.
+        def tensor(name):
+            return jax.device_put(numpy.ascontiguousarray(case.array(name).transpose(0, 2, 1, 3)))
+
+        q, k, v = (tensor(name) for name in "qkv")
+        mask = jnp.asarray(case.array("mask")) if case.has("mask") else None
+        bias = jnp.asarray(case.array("bias")) if case.has("bias") else None
+
+        def attention(q, k, v, bias, mask):
+            return jax.nn.dot_product_attention(
+                q, k, v, bias=bias, mask=mask, scale=case.scale, is_causal=case.causal, implementation="xla"
+            )
+
+        compiled = jax.jit(attention).lower(q, k, v, bias, mask).compile()
+        return (
+            lambda: compiled(q, k, v, bias, mask).block_until_ready(),
+            lambda result: numpy.ascontiguousarray(numpy.asarray(result).transpose(0, 2, 1, 3)),
+        )
+
+    return {"jax": jax.__version__}, {"xla": prepare}
+
+
+serve(make_peer)
