@@ -180,7 +180,8 @@ typedef struct ck_ops {
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.
     void (*attention_combine)(const ck_fused_task *task);
-    // The same for at most `decode_rows` rows a KV head, with the same bits.
+    bool bf16_dot;  // attention_task takes the bf16 dot product where Q, K and V are bf16
+    // The same for at most `decode_rows` rows a KV head, with the bits of f32.
     int32_t decode_rows;
     void (*attention_decode)(const ck_fused_task *task);
     int64_t (*probe)(const ck_probe *probe, int64_t slice);

@@ -150,8 +150,8 @@ typedef struct {
     float *partial;  // states of the chunks before and of this one  [2][rows][3 + value_dim]; null if split
 } ck_decode_scratch;
 
-#define CK_DECODE_KEYS_MAX 64
-#define CK_DECODE_ROWS_MAX 64
+#define CK_DECODE_KEYS_MAX 32
+#define CK_DECODE_ROWS_MAX 16
 #define CK_VECTOR_MAX 16  // lanes of the widest ISA
 
 // Fields of a panel's state: -m in its two parts, threshold and l of this chunk; the part of l from the

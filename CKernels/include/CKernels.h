@@ -345,6 +345,10 @@ typedef struct ck_attention_problem {
     int64_t kv_lengths_count;
     ck_kv_pages pages;
     ck_kv_append append;
+    // For bf16 Q, K and V where the ISA has a bf16 dot product, which takes probabilities rounded to
+    // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
+    // the speed. Few query rows a KV head always widen, so only with true does decode equal prefill here.
+    bool f32_probabilities;
     // All of the following are off when zero.
     ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0
     ck_window window;

@@ -69,13 +69,13 @@ struct CompareCommand: ParsableCommand {
         for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
         try OutputFile.prepare(output + "/README.md")
 
-        let runner = try CompareRunner(plan, catalog: catalog)
+        let runner = try CompareRunner(plan, limits: try PeaksStore.cachedOrMeasured(), catalog: catalog)
         // Written anew after each case: whoever interrupts a long run keeps what it has.
         let document = try runner.run { document in
             try ContestFiles.write(
                 document, markdown: CompareTables.markdown, csv: CompareTables.csv, "compare", in: output)
         }
-        if let json { try OutputFile.write(ContestFiles.json(document), to: json) }
+        if let json { try OutputFile.write(document.json(), to: json) }
         if let csv { try OutputFile.write(CompareTables.csv(document), to: csv) }
         let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
         try handle.write(contentsOf: Data(CompareTables.terminal(document, folder: output).utf8))

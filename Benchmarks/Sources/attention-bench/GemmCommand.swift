@@ -59,12 +59,12 @@ struct GemmCommand: ParsableCommand {
         for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
         try OutputFile.prepare(output + "/README.md")
 
-        var runner = GemmRunner(plan)
+        var runner = GemmRunner(plan, limits: try PeaksStore.cachedOrMeasured())
         // Written anew after each case: whoever interrupts a long run keeps what it has.
         let document = try runner.run { document in
             try ContestFiles.write(document, markdown: GemmTables.markdown, csv: GemmTables.csv, "gemm", in: output)
         }
-        if let json { try OutputFile.write(ContestFiles.json(document), to: json) }
+        if let json { try OutputFile.write(document.json(), to: json) }
         if let csv { try OutputFile.write(GemmTables.csv(document), to: csv) }
         let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
         try handle.write(contentsOf: Data(GemmTables.terminal(document, folder: output).utf8))

@@ -13,6 +13,7 @@ public struct AttentionProblem: ~Escapable {
     let bias: BiasInput?
     let keyLengthsStart: UnsafePointer<Int>?
     let keyLengthsCount: Int?
+    let keepsFloatProbabilities: Bool
     /// Set where the keys are those of a cache.
     var cache: CacheInput?
     /// Window, query lengths, prefix, segments and block mask; by default none.
@@ -33,11 +34,13 @@ public struct AttentionProblem: ~Escapable {
     ///   - mask: bytes over the scores.
     ///   - bias: numbers added to the scaled scores.
     ///   - keyLengths: how many keys each sequence really has, from 0 to `keyLength`; `batch` of them.
+    ///   - keepsFloatProbabilities: see ``AttentionOptions/keepsFloatProbabilities``.
     @_lifetime(copy query, copy key, copy value, copy mask, copy bias, copy keyLengths)
     public init(
         query: AttentionInput, key: AttentionInput, value: AttentionInput,
         causality: Causality = .none, scale: Float? = nil,
-        mask: MaskInput? = nil, bias: BiasInput? = nil, keyLengths: Span<Int>? = nil
+        mask: MaskInput? = nil, bias: BiasInput? = nil, keyLengths: Span<Int>? = nil,
+        keepsFloatProbabilities: Bool = false
     ) {
         self.query = query
         self.key = key
@@ -46,6 +49,7 @@ public struct AttentionProblem: ~Escapable {
         self.scale = scale
         self.mask = mask
         self.bias = bias
+        self.keepsFloatProbabilities = keepsFloatProbabilities
         if let keyLengths {
             keyLengthsStart = keyLengths.withUnsafeBufferPointer { $0.baseAddress }
             keyLengthsCount = keyLengths.count

@@ -60,6 +60,7 @@ extension AttentionProblem {
         if let weights = places.weights { problem.weights = weights.cOperand }
         problem.scale = effectiveScale
         setVisibility(&problem)
+        problem.f32_probabilities = keepsFloatProbabilities
         if let mask {
             problem.mask_kind = mask.meaning == .keep ? .CK_MASK_KEEP : .CK_MASK_DROP
             problem.mask = try scoreOperand(.mask, UnsafeRawPointer(mask.start), mask.count, mask.layout)

@@ -82,7 +82,8 @@ struct AttentionTensorCall {
         get throws(KernelError) {
             var problem = AttentionProblem(
                 query: query.input, key: key.input, value: value.input, causality: options.causality,
-                scale: options.scale, mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span)
+                scale: options.scale, mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span,
+                keepsFloatProbabilities: options.keepsFloatProbabilities)
             problem.visibility = options.visibility
             problem.scores = options.scores
             problem.scoreFunction = options.scoreFunction

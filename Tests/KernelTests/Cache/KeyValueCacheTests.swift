@@ -105,6 +105,26 @@ import Testing
         }
     }
 
+    /// Queries of 16 bits too, for which an instruction set may have a kernel of its own.
+    @Test(arguments: [
+        KeyValueCache<BFloat16>.Storage.contiguous, .paged(length: 8, count: 40), .paged(length: 7, count: 45),
+    ])
+    func queriesOf16Bits(storage: KeyValueCache<BFloat16>.Storage) throws {
+        let tokens = try Tokens(batch: 1, heads: 4, kvHeads: 2, length: 300, headDim: 63, valueDim: 32)
+        let query = try TypedTensor<BFloat16>(tokens.query)
+        let (key, value) = (try TypedTensor<BFloat16>(tokens.key), try TypedTensor<BFloat16>(tokens.value))
+        let whole = try AttentionKernel.fused.forward(query: query, key: key, value: value, causality: .topLeft)
+        var cache = try KeyValueCache<BFloat16>(
+            batch: 1, kvHeads: 2, capacity: 300, headDim: 63, valueDim: 32, storage: storage)
+        for range in [0..<200, 200..<201, 201..<300] {
+            let output = try cache.attend(
+                query: Self.rows(query, range), appendingKey: Self.rows(key, range),
+                value: Self.rows(value, range))
+            let expected = try Self.rows(whole, range)
+            #expect(output.elements == expected.elements, "tokens \(range)")
+        }
+    }
+
     @Test(arguments: AttentionKernel.allCases, storages)
     func everyKernelReadsTheCache(kernel: AttentionKernel, storage: KeyValueCache<Float>.Storage) throws {
         let tokens = try Tokens(batch: 1, heads: 2, kvHeads: 1, length: 150, headDim: 24, valueDim: 40)

@@ -45,6 +45,12 @@ import Testing
                     expectSameBits(result.bits, try attention.widenedResult(kernel, isa: isa).bits, "\(isa.name)")
                 }
             }
+            // Where probabilities stay in f32, the bf16 dot product is not used.
+            attention.problem.f32_probabilities = true
+            for isa in Isas.all where types.usesDot(isa) {
+                let result = try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2)
+                expectSameBits(result.bits, try attention.widenedResult(ck_kernel.CK_FUSED, isa: isa).bits)
+            }
         }
     }
 
@@ -88,14 +94,17 @@ import Testing
             }
             let padded = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .padded, seed: 9)
             expectSameBits(try padded.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, whole.bits)
+            // A row alone is widened, whatever the ISA has: it equals the others where they are.
+            attention.problem.f32_probabilities = true
+            let widened = try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2)
             var row = 0
             try attention.widened.forEachRow { b, h, i in
                 defer { row += 1 }
                 guard (b + h + i) % 11 == 0 else { return }
-                let output = whole.output[row * shape.valueDim..<(row + 1) * shape.valueDim]
+                let output = widened.output[row * shape.valueDim..<(row + 1) * shape.valueDim]
                 let alone = try attention.alone(b, h, i, isa: isa, threads: 1 + i % 3)
                 expectSameBits(
-                    alone.bits, (output + [whole.lse[row]]).map(\.bitPattern), "row \(b) \(h) \(i) \(isa.name)")
+                    alone.bits, (output + [widened.lse[row]]).map(\.bitPattern), "row \(b) \(h) \(i) \(isa.name)")
             }
         }
     }

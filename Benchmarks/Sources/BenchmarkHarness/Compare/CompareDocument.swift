@@ -1,5 +1,7 @@
 /// The result of a run of `compare`: what its JSON file holds.
 public struct CompareDocument: ContestDocument, Equatable {
+    public static let noun = "comparison with peers"
+
     /// One attention.
     public struct Case: Codable, Sendable, Equatable {
         /// `attention`.
@@ -37,14 +39,16 @@ public struct CompareDocument: ContestDocument, Equatable {
         /// The rows: the library's first.
         public var entries: [ContestEntry]
 
-        /// The case in words.
-        var text: String {
+        /// What was measured.
+        var compareCase: CompareCase {
             CompareCase(
                 AttentionShape(
                     batch: batch, heads: heads, kvHeads: kvHeads, queryLength: queryLength, keyLength: keyLength,
-                    headDim: headDim, valueDim: valueDim), mask
-            ).text
+                    headDim: headDim, valueDim: valueDim), mask)
         }
+
+        /// The case in words.
+        var text: String { compareCase.text }
     }
 
     /// Where it ran.

@@ -43,6 +43,7 @@ public final class CompareRunner {
     private static let oracleMultiplyAdds = 1 << 26
 
     private let plan: Plan
+    private let limits: PeaksDocument
     private let catalog: PeerCatalog
     private let contest: Contest
     private let folder: String
@@ -54,9 +55,13 @@ public final class CompareRunner {
 
     /// A runner with a temporary folder for the tensors.
     ///
+    /// - Parameter limits: the machine's, for the roofs.
     /// - Throws: ``HarnessError`` if the folder cannot be made.
-    public init(_ plan: Plan, catalog: PeerCatalog = PeerCatalog()) throws(HarnessError) {
+    public init(
+        _ plan: Plan, limits: PeaksDocument, catalog: PeerCatalog = PeerCatalog()
+    ) throws(HarnessError) {
         self.plan = plan
+        self.limits = limits
         self.catalog = catalog
         contest = plan.quick ? .quick : Contest()
         let name = "attention-bench-compare-\(UUID().uuidString)"
@@ -211,7 +216,9 @@ public final class CompareRunner {
             var entry = entry
             entry.peakGflops = (meter.records[key]?.best ?? peakBeside).significant()
             entry.disturbed = meter.isDisturbed(key, gflops: peakBeside)
-            entry.roof = Roof.compute(flops: entry.roof.flops, gflops: entry.peakGflops)
+            entry.roof = Roof(
+                limits, flops: entry.roof.flops, bytes: entry.compareCase.keyValueBytes, threads: entry.threads,
+                gflops: entry.peakGflops)
             for index in entry.entries.indices { entry.entries[index].judge(by: entry.roof) }
             return entry
         }

@@ -12,3 +12,13 @@ public struct Roof: Codable, Sendable, Equatable {
         Roof(name: "compute", flops: flops, seconds: flops / max(gflops * 1e9, 1))
     }
 }
+
+extension Roof {
+    /// The roof of `flops` that read `bytes`: arithmetic at a peak of `gflops`, or the level that holds the bytes.
+    init(_ limits: PeaksDocument, flops: Double, bytes: Double, threads: Int, gflops: Double) {
+        let bound = Roofline(limits).bound(flops: flops, bytes: Int(bytes), threads: threads, computePeak: gflops)
+        name = bound.name == "compute" ? bound.name : "\(bound.name) read"
+        self.flops = flops
+        seconds = flops / max(bound.gflops * 1e9, 1)
+    }
+}

@@ -2,6 +2,8 @@ import Foundation
 
 /// The result of a run of `gemm`: what its JSON file holds.
 public struct GemmDocument: ContestDocument, Equatable {
+    public static let noun = "comparison of products"
+
     /// One product on one number of threads.
     public struct Case: Codable, Sendable, Equatable {
         /// `gemm`.

@@ -38,6 +38,7 @@ public struct GemmRunner {
     private static let oracleMultiplyAdds = 1 << 26
 
     private let plan: Plan
+    private let limits: PeaksDocument
     private let contest: Contest
     private let progress = ProgressLine()
     private var meter = PeakMeter()
@@ -46,8 +47,11 @@ public struct GemmRunner {
     private var measured: [(entry: GemmDocument.Case, peakBeside: Double)] = []
 
     /// A runner; it opens the peers. One that cannot be opened is in the document with the reason.
-    public init(_ plan: Plan) {
+    ///
+    /// - Parameter limits: the machine's, for the roofs.
+    public init(_ plan: Plan, limits: PeaksDocument) {
         self.plan = plan
+        self.limits = limits
         contest = plan.quick ? .quick : Contest()
         open(plan.cblasPaths, .cblas)
         open(plan.oneDNNPaths, .oneDNN)
@@ -161,7 +165,10 @@ public struct GemmRunner {
             var entry = entry
             let key = PeakMeter.Key(isa: plan.isa, threads: entry.threads)
             entry.peakGflops = (meter.records[key]?.best ?? peakBeside).significant()
-            entry.roof = Roof.compute(flops: entry.roof.flops, gflops: entry.peakGflops)
+            // C = A B reads B at least once; A and C are small where that matters.
+            entry.roof = Roof(
+                limits, flops: entry.roof.flops, bytes: 4 * Double(entry.n * entry.k), threads: entry.threads,
+                gflops: entry.peakGflops)
             for index in entry.entries.indices { entry.entries[index].judge(by: entry.roof) }
             entry.disturbed = meter.isDisturbed(key, gflops: peakBeside)
             return entry
