@@ -90,7 +90,8 @@ extension AttentionCase {
                     data: o.baseAddress, count: Int64(o.count), offset: 0, batch_stride: 0, head_stride: 0,
                     row_stride: Int64(o.count), dtype: .CK_F32)
                 single.lse = ck_operand(
-                    data: lse.baseAddress, count: 1, offset: 0, batch_stride: 0, head_stride: 0, row_stride: 1, dtype: .CK_F32)
+                    data: lse.baseAddress, count: 1, offset: 0, batch_stride: 0, head_stride: 0, row_stride: 1,
+                    dtype: .CK_F32)
                 return ck_attention_forward(ck_kernel.CK_FUSED, &single, &options, nil)
             }
         }
