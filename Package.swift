@@ -39,6 +39,7 @@ let package = Package(
         .library(name: "AttentionKernels", targets: ["AttentionKernels"]),
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
+        .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
     ],
     targets: [
         .target(
@@ -54,6 +55,7 @@ let package = Package(
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "HalfPrecision"),
         .target(name: "Safetensors", dependencies: ["HalfPrecision"]),
+        .target(name: "ONNXOperators", dependencies: ["AttentionKernels"]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(
             name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],
@@ -64,6 +66,8 @@ let package = Package(
             path: "Tests/KernelTests"),
         .testTarget(
             name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
+        .testTarget(
+            name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -21,6 +21,7 @@ let package = Package(
                 .product(name: "AttentionKernels", package: "AttentionKernels"),
                 .product(name: "CKernels", package: "AttentionKernels"),
                 .product(name: "Safetensors", package: "AttentionKernels"),
+                .product(name: "ONNXOperators", package: "AttentionKernels"),
             ]),
         .executableTarget(
             name: "attention-bench",

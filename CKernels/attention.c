@@ -40,6 +40,11 @@ static ck_status prepare(const ck_kernel kernel, const ck_attention_problem *con
     ck_status status = ck_attention_validate(kernel, problem, check, diagnosis);
     if (status == CK_OK) status = ck_options_resolve(options, resolved, diagnosis);
     if (status != CK_OK) return status;
+    if (options->fused_only && (kernel != CK_FUSED || problem->weights.data || problem->weights.count != 0)) {
+        const ck_argument argument = kernel == CK_FUSED ? CK_ARG_WEIGHTS : CK_ARG_KERNEL;
+        *diagnosis = (ck_diagnosis){.argument = argument, .dimension = -1};
+        return CK_NOT_FUSED;
+    }
     *call = (ck_attention_call){
         .problem = problem, .ops = ck_ops_for(resolved->isa), .threads = resolved->threads};
     ck_arena arena = {0};

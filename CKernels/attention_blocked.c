@@ -9,8 +9,9 @@
 #include "problem.h"
 
 typedef struct {
-    float *scores;  // [rows][seqlen_k]
-    float *lse;     // [rows]
+    float *scores;       // [rows][seqlen_k]
+    float *lse;          // [rows]
+    float *key_factors;  // [seqlen_k], null unless normalize_qk
     // Null where the operand is read in place: [rows][head_dim], [seqlen_k][head_dim], [seqlen_k][value_dim],
     // [rows][value_dim].
     float *q, *k, *v, *o;
@@ -49,7 +50,7 @@ typedef struct {
     int64_t stride;
 } f32_rows;
 
-// S = scale_log2 Q K^T of some rows and keys; C is still to be set.
+// S = scale_log2 Q K^T of some rows and keys, or Q K^T where more is to come; C is still to be set.
 static ck_gemm_operation score_product(const ck_attention_problem *const p, const int64_t rows,
                                        const int64_t keys, const f32_rows q, const f32_rows k) {
     return (ck_gemm_operation){.m = rows,
@@ -63,7 +64,7 @@ static ck_gemm_operation score_product(const ck_attention_problem *const p, cons
                                .b_column_stride = k.stride,
                                .c_row_stride = p->seqlen_k,
                                .c_column_stride = 1,
-                               .alpha = (float)((double)p->scale * CK_LOG2E)};
+                               .alpha = ck_transforms_scores(p) ? 1 : (float)((double)p->scale * CK_LOG2E)};
 }
 
 // O = P V of some rows and keys; A and C are still to be set.
@@ -95,6 +96,7 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
                                    .k = take_keys(arena, p, &p->k, p->head_dim),
                                    .v = take_keys(arena, p, &p->v, p->value_dim),
                                    .o = take_widened(arena, &p->o, run.rows, p->value_dim)};
+        if (p->scores.normalize_qk) scratch.key_factors = ck_arena_take(arena, p->seqlen_k, sizeof(float));
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
         const f32_rows q = {.stride = scratch_stride(&p->q, p->head_dim)};
@@ -114,17 +116,23 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
 
 typedef struct {
     int64_t batch, head, row, rows;
-    int64_t keys;  // keys that any of these rows may see
-    bool masks;    // some of those keys may be masked for some row
+    int64_t first_key, end_key;  // keys that any of these rows may see, and those before to a multiple of KC
+    bool masks;                  // some of those keys may be masked for some row
 } blocked_task;
+
+// The second product's chains stay where they are when a window or the task's rows move its first key.
+_Static_assert(CK_GEMM_KC % 16 == 0, "softmax_rows sums columns modulo 16");
 
 static blocked_task task_of(const blocked_run *const run, const int64_t index) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t heads = p->batch * p->heads, block = run->row_blocks - 1 - index / heads;
     blocked_task t = {.batch = index % heads / p->heads, .head = index % p->heads, .row = block * run->rows};
     t.rows = ck_min(run->rows, p->seqlen_q - t.row);
-    t.keys = ck_key_limit(p, t.batch, t.row + t.rows - 1);
-    t.masks = ck_key_limit(p, t.batch, t.row) < t.keys || p->mask_kind != CK_MASK_NONE || p->bias.data;
+    const ck_key_rule rule = ck_key_rule_of(p, t.batch);
+    const ck_key_interval first = ck_keys_seen(&rule, t.row), last = ck_keys_seen(&rule, t.row + t.rows - 1);
+    t.first_key = first.low / CK_GEMM_KC * CK_GEMM_KC;
+    t.end_key = last.high;
+    t.masks = first.high < t.end_key || t.first_key < last.low || ck_adds_to_scores(p) || p->scores.function;
     return t;
 }
 
@@ -142,20 +150,20 @@ static f32_rows queries_of(const blocked_run *const run, const blocked_task *con
     return (f32_rows){scratch, p->head_dim};
 }
 
-// K or V of keys 0 ..< keys.
+// K or V of the task's keys.
 static f32_rows keys_of(const blocked_run *const run, const blocked_task *const t, const ck_operand *const x,
                         const int64_t columns, float *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
     const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    if (!scratch) return (f32_rows){ck_row(x, t->batch, kv_head, 0), x->row_stride};
-    for (int64_t key = 0, stop; key < t->keys; key = stop) {
-        stop = ck_key_run(p, key, t->keys);
+    if (!scratch) return (f32_rows){ck_row(x, t->batch, kv_head, t->first_key), x->row_stride};
+    for (int64_t key = t->first_key, stop; key < t->end_key; key = stop) {
+        stop = ck_key_run(p, key, t->end_key);
         const ck_widen_rows widen = {.dtype = x->dtype,
                                      .source = ck_key_row(p, x, t->batch, kv_head, key),
                                      .stride = x->row_stride,
                                      .rows = stop - key,
                                      .columns = columns,
-                                     .target = scratch + key * columns};
+                                     .target = scratch + (key - t->first_key) * columns};
         run->call->ops->widen_rows(&widen);
     }
     return (f32_rows){scratch, columns};
@@ -166,8 +174,8 @@ static void compute_scores(const blocked_run *const run, const blocked_task *con
     const ck_attention_problem *const p = run->call->problem;
     const f32_rows q = queries_of(run, t, scratch->q);
     const f32_rows k = keys_of(run, t, &p->k, p->head_dim, scratch->k);
-    ck_gemm_operation product = score_product(p, t->rows, t->keys, q, k);
-    product.c = scratch->scores;
+    ck_gemm_operation product = score_product(p, t->rows, t->end_key - t->first_key, q, k);
+    product.c = scratch->scores + t->first_key;
     ck_gemm_serial_run(run->call->ops, &scratch->score_gemm, &product);
 }
 
@@ -188,16 +196,18 @@ static bool has_nonfinite(const float *const rows, const int64_t stride, const i
 static void compute_values(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
+    const int64_t keys = t->end_key - t->first_key;
+    const float *const weights = scratch->scores + t->first_key;
     const f32_rows v = keys_of(run, t, &p->v, p->value_dim, scratch->v);
     void *const target = ck_row(&p->o, t->batch, t->head, t->row);
     float *const o = scratch->o ? scratch->o : target;
     const int64_t o_stride = scratch->o ? p->value_dim : p->o.row_stride;
     // NaN or Inf in a key that some row must not see: the GEMM would multiply it by 0 and let it through.
-    if (t->keys == 0 || (t->masks && has_nonfinite(v.rows, v.stride, t->keys, p->value_dim))) {
+    if (keys == 0 || (t->masks && has_nonfinite(v.rows, v.stride, keys, p->value_dim))) {
         const ck_careful_values values = {.rows = t->rows,
-                                          .keys = t->keys,
+                                          .keys = keys,
                                           .value_dim = p->value_dim,
-                                          .weights = scratch->scores,
+                                          .weights = weights,
                                           .weights_stride = p->seqlen_k,
                                           .v = v.rows,
                                           .v_stride = v.stride,
@@ -205,8 +215,8 @@ static void compute_values(const blocked_run *const run, const blocked_task *con
                                           .o_stride = o_stride};
         run->call->ops->careful_values(&values);
     } else {
-        ck_gemm_operation product = value_product(p, t->rows, t->keys, v, o_stride);
-        product.a = scratch->scores;
+        ck_gemm_operation product = value_product(p, t->rows, keys, v, o_stride);
+        product.a = weights;
         product.c = o;
         ck_gemm_serial_run(run->call->ops, &scratch->value_gemm, &product);
     }
@@ -226,7 +236,7 @@ static void store_weights(const ck_attention_problem *const p, const blocked_tas
         float *const target = ck_at(&p->weights, t->batch, t->head, t->row + i);
         // + 0 turns the -0 of masked slots into 0.
         for (int64_t j = 0; j < p->seqlen_k; ++j)
-            target[j] = j < t->keys ? weights[i * p->seqlen_k + j] + 0.0f : 0;
+            target[j] = j >= t->first_key && j < t->end_key ? weights[i * p->seqlen_k + j] + 0.0f : 0;
     }
 }
 
@@ -235,7 +245,7 @@ static void blocked_rows(void *const context, const int64_t index, const int32_t
     const ck_attention_problem *const p = run->call->problem;
     const blocked_scratch *const scratch = &run->scratch[worker];
     const blocked_task t = task_of(run, index);
-    if (t.keys > 0) compute_scores(run, &t, scratch);
+    if (t.end_key > t.first_key) compute_scores(run, &t, scratch);
     const ck_softmax_rows softmax = {.problem = p,
                                      .batch = t.batch,
                                      .head = t.head,
@@ -243,7 +253,9 @@ static void blocked_rows(void *const context, const int64_t index, const int32_t
                                      .rows = t.rows,
                                      .scores = scratch->scores,
                                      .stride = p->seqlen_k,
-                                     .columns = t.keys,
+                                     .first_key = t.first_key,
+                                     .end_key = t.end_key,
+                                     .key_factors = scratch->key_factors,
                                      .lse = scratch->lse};
     run->call->ops->softmax_rows(&softmax);
     if (p->weights.data) store_weights(p, &t, scratch->scores);

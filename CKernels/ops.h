@@ -107,14 +107,16 @@ typedef struct {
     float *packed;  // [kc][width]
 } ck_stored_expand;
 
-// Softmax of `rows` rows of log2-domain scores in place, for one head:
-// weight[j] = 2^(s[j] + bias[j] * log2(e) - max) / sum over visible j; masked weights are -0.
+// Softmax of `rows` rows of scores in place, for one head:
+// weight[j] = 2^(s[j] + added[j] - max) / sum over visible j; masked weights are -0. The scores are in the
+// log2 domain, or raw dot products where ck_transforms_scores.
 typedef struct {
     const ck_attention_problem *problem;
     int64_t batch, head, row, rows;
-    float *scores;  // [rows][stride], columns 0 ..< limit of each row valid
-    int64_t stride, columns;
-    float *lse;  // [rows]
+    float *scores;  // [rows][stride], columns first_key ..< end_key valid
+    int64_t stride, first_key, end_key;
+    float *key_factors;  // [stride] for the keys' inverse norms, or null
+    float *lse;          // [rows]
 } ck_softmax_rows;
 
 // O = P V with masked weights (-0) left out, not multiplied: for V that holds NaN or Inf. The sums are
@@ -163,6 +165,7 @@ typedef struct ck_ops {
     int32_t lanes;
     bool multiplies_bf16, multiplies_i8;  // has the instruction of CK_GEMM_BF16, of CK_GEMM_I8
     int32_t attention_panel;              // query rows of one panel of the fused kernel
+    int32_t attention_lanes;              // of one of its vectors
     void (*gemm_pack)(const ck_gemm_pack_args *pack);
     void (*gemm_copy)(const ck_gemm_copy_args *copy);
     void (*gemm_block)(const ck_gemm_block *block);

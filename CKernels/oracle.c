@@ -15,14 +15,45 @@ static ck_status check(const ck_attention_problem *const problem, ck_diagnosis *
     return status;
 }
 
+// Query i's position relative to key j, without overflow for any offset.
+static __int128 distance_of(const ck_attention_problem *const p, const int64_t b, const int64_t i,
+                            const int64_t j) {
+    const int64_t keys = p->kv_lengths ? p->kv_lengths[b] : p->seqlen_k;
+    const int64_t queries = p->query_lengths.data ? p->query_lengths.data[b] : p->seqlen_q;
+    const ck_causal rule = p->causal == CK_CAUSAL_NONE ? p->alignment : p->causal;
+    const int64_t offset = rule == CK_CAUSAL_BOTTOM_RIGHT ? keys - queries
+                           : rule == CK_CAUSAL_OFFSET     ? p->query_offset
+                                                          : 0;
+    return (__int128)i + offset - j;
+}
+
+static bool is_padding(const ck_attention_problem *const p, const int64_t b, const int64_t i) {
+    return p->query_lengths.data && i >= p->query_lengths.data[b];
+}
+
+static bool sees_position(const ck_attention_problem *const p, const int64_t b, const int64_t i,
+                          const int64_t j) {
+    const __int128 distance = distance_of(p, b, i, j);
+    if (is_padding(p, b, i) || j >= (p->kv_lengths ? p->kv_lengths[b] : p->seqlen_k)) return false;
+    const bool in_prefix = p->prefix_lengths.data && j < p->prefix_lengths.data[b];
+    if (p->causal != CK_CAUSAL_NONE && distance < 0 && !in_prefix) return false;
+    if (p->window.bounds_left && distance > p->window.left) return false;
+    return !(p->window.bounds_right && -distance > p->window.right);
+}
+
 static bool sees(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
                  const int64_t j) {
-    const int64_t keys = p->kv_lengths ? p->kv_lengths[b] : p->seqlen_k;
-    if (j >= keys) return false;
-    if (p->causal == CK_CAUSAL_TOP_LEFT && j > i) return false;
-    if (p->causal == CK_CAUSAL_BOTTOM_RIGHT && j - keys > i - p->seqlen_q) return false;
-    // j > i + query_offset, without overflow for any offset.
-    if (p->causal == CK_CAUSAL_OFFSET && j - i > p->query_offset) return false;
+    if (!sees_position(p, b, i, j)) return false;
+    if (p->q_segments.data && p->q_segments.data[b * p->q_segments.batch_stride + i] !=
+                                  p->k_segments.data[b * p->k_segments.batch_stride + j])
+        return false;
+    if (p->block_mask.query_block > 0) {
+        const ck_score_operand *const m = &p->block_mask.blocks;
+        const int64_t row = i / p->block_mask.query_block, column = j / p->block_mask.key_block;
+        if (!((const uint8_t *)m->data)[m->offset + b * m->batch_stride + h * m->head_stride +
+                                        row * m->row_stride + column * m->column_stride])
+            return false;
+    }
     if (p->mask_kind != CK_MASK_NONE) {
         const ck_score_operand *const m = &p->mask;
         const uint8_t byte = ((const uint8_t *)m->data)[m->offset + b * m->batch_stride + h * m->head_stride +
@@ -40,6 +71,37 @@ static double bias_of(const ck_attention_problem *const p, const int64_t b, cons
                                     j * x->column_stride];
 }
 
+static double head_value(const ck_head_values *const x, const int64_t h, const double none) {
+    return x->data ? (double)x->data[h % x->count] : none;
+}
+
+static double score_of(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
+                       const int64_t j) {
+    const void *const q = ck_row(&p->q, b, h, i);
+    const void *const k = ck_key_row(p, &p->k, b, h / (p->heads / p->kv_heads), j);
+    double dot = 0, q_norm = 0, k_norm = 0;
+    for (int64_t c = 0; c < p->head_dim; ++c) {
+        const double x = ck_load(p->q.dtype, q, c), y = ck_load(p->k.dtype, k, c);
+        dot += x * y;
+        q_norm += x * x;
+        k_norm += y * y;
+    }
+    if (p->scores.normalize_qk) dot /= fmax(sqrt(q_norm), 1e-12) * fmax(sqrt(k_norm), 1e-12);
+    double score = (double)p->scale * head_value(&p->scores.head_scales, h, 1) * dot;
+    const double cap = p->scores.softcap;
+    if (cap > 0) score = cap * tanh(score / cap);
+    if (p->scores.function) {
+        // A caller's function takes and gives floats.
+        float given = (float)score;
+        const ck_score_tile tile = {&given, 1, 1, i, 1, j, 1, b, h};
+        p->scores.function(&tile, p->scores.context);
+        if (given == -INFINITY) return -INFINITY;
+        score = (double)given;
+    }
+    const double distance = (double)distance_of(p, b, i, j);
+    return score - head_value(&p->scores.alibi_slopes, h, 0) * fabs(distance) + bias_of(p, b, h, i, j);
+}
+
 ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int64_t b, const int64_t h,
                                   const int64_t i, double *const o, double *const lse, double *const weights,
                                   ck_diagnosis *const diagnosis) {
@@ -47,18 +109,15 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
     const ck_status status = check(p, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
     const int64_t kv_head = h / (p->heads / p->kv_heads);
-    const void *const q = ck_row(&p->q, b, h, i);
-    double largest = -INFINITY, sum = 0;
+    const double sink = is_padding(p, b, i) ? -INFINITY : head_value(&p->scores.sinks, h, -INFINITY);
+    double largest = sink;
     for (int64_t j = 0; j < p->seqlen_k; ++j) {
         weights[j] = -INFINITY;
         if (!sees(p, b, h, i, j) || bias_of(p, b, h, i, j) == -INFINITY) continue;
-        const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
-        double dot = 0;
-        for (int64_t c = 0; c < p->head_dim; ++c)
-            dot += (double)ck_load(p->q.dtype, q, c) * (double)ck_load(p->k.dtype, k, c);
-        weights[j] = (double)p->scale * dot + bias_of(p, b, h, i, j);
+        weights[j] = score_of(p, b, h, i, j);
         if (weights[j] > largest || isnan(weights[j])) largest = weights[j];
     }
+    double sum = sink == -INFINITY ? 0 : exp(sink - largest);
     for (int64_t c = 0; o && c < p->value_dim; ++c) o[c] = 0;
     for (int64_t j = 0; j < p->seqlen_k; ++j) {
         const bool visible = weights[j] != -INFINITY;

@@ -58,7 +58,7 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     // rows.
     const bool dots =
         ops->bf16_dot && p->q.dtype == CK_BF16 && p->k.dtype == CK_BF16 && p->v.dtype == CK_BF16;
-    plan.decodes = plan.group_rows <= ops->decode_rows && !dots;
+    plan.decodes = plan.group_rows <= ops->decode_rows && !dots && !ck_has_score_rules(p);
     if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
@@ -79,7 +79,6 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
                                        const ck_attention_plan *const plan,
                                        const ck_attention_problem *const p) {
     const int64_t panel = ops->attention_panel, rows = ck_round_up(plan->task_rows, panel);
-    const bool has_added = p->mask_kind != CK_MASK_NONE || p->bias.data || p->bias.count != 0;
     ck_fused_scratch scratch = {0};
     // head_dim and value_dim may be 0; a panel's slices still need distinct, aligned places.
     scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
@@ -89,7 +88,8 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     scratch.state = ck_arena_take(arena, rows * CK_STATE_FIELDS, sizeof(float));
     scratch.block_o = ck_arena_take(arena, panel * p->value_dim, sizeof(float));
     scratch.p = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
-    if (has_added) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
+    if (ck_adds_to_scores(p)) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
+    if (p->scores.normalize_qk) scratch.key_factors = ck_arena_take(arena, CK_KEY_BLOCK, sizeof(float));
     const bool gathers = ck_is_paged(p) && p->pages.page_keys % CK_KEY_BLOCK != 0;
     if (gathers || p->k.dtype != CK_F32)
         scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));

@@ -129,13 +129,14 @@ static inline int64_t ck_part_start(const int64_t count, const int64_t parts, co
 
 // Scratch of one worker of the fused kernel; PQ is the panel's width in query rows.
 typedef struct {
-    float *q;        // Q^T                [panels][head_dim][PQ]
-    float *o;        // O^T of the chunk   [panels][value_dim][PQ]
-    float *o_total;  // O^T of the chunks before, null if there is one chunk only
-    float *state;    // [panels][CK_STATE_FIELDS][PQ]
-    float *block_o;  // the sum of a block of keys that takes several runs [value_dim][PQ]
-    float *p;        // P^T of a block     [KEY_BLOCK][PQ]
-    float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
+    float *q;            // Q^T                [panels][head_dim][PQ]
+    float *o;            // O^T of the chunk   [panels][value_dim][PQ]
+    float *o_total;      // O^T of the chunks before, null if there is one chunk only
+    float *state;        // [panels][CK_STATE_FIELDS][PQ]
+    float *block_o;      // the sum of a block of keys that takes several runs [value_dim][PQ]
+    float *p;            // P^T of a block     [KEY_BLOCK][PQ]
+    float *added;        // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
+    float *key_factors;  // inverse norms of a block's keys [KEY_BLOCK], null unless normalize_qk
     float *k, *v;  // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if blocks are read
                    // in place
 } ck_fused_scratch;
@@ -154,7 +155,8 @@ typedef struct {
 #define CK_VECTOR_MAX 16  // lanes of the widest ISA
 
 // Fields of a panel's state: -m in its two parts, threshold and l of this chunk; the part of l from the
-// block of keys under way; m and l of the chunks before; key limits (int32).
+// block of keys under way; m and l of the chunks before; key limits (int32); what scores need of the row:
+// its factor and ALiBi slope, its position and segment id (int32).
 enum {
     CK_STATE_NEG_DOT,
     CK_STATE_NEG_ADDED,
@@ -164,7 +166,12 @@ enum {
     CK_STATE_TOTAL_DOT,
     CK_STATE_TOTAL_ADDED,
     CK_STATE_TOTAL_L,
+    CK_STATE_LOW,
     CK_STATE_LIMIT,
+    CK_STATE_FACTOR,
+    CK_STATE_SLOPE,
+    CK_STATE_POSITION,
+    CK_STATE_SEGMENT,
     CK_STATE_FIELDS
 };
 

@@ -167,40 +167,134 @@ static layout score_layout(const ck_argument argument, const ck_score_operand *c
 // An optional operand counts as given when it has a pointer or claims elements.
 static bool is_given(const void *const data, const int64_t count) { return data || count != 0; }
 
-static int64_t key_count(const ck_attention_problem *const p, const int64_t batch) {
-    return p->kv_lengths ? p->kv_lengths[batch] : p->seqlen_k;
+static layout segment_layout(const ck_argument argument, const ck_segment_ids *const x, const int64_t batch,
+                             const int64_t length) {
+    return (layout){.argument = argument,
+                    .data = x->data,
+                    .count = x->count,
+                    .sizes = {1, 1, batch, length},
+                    .strides = {0, 0, x->batch_stride, 1},
+                    .element_bytes = sizeof(int32_t),
+                    .is_score = true};
 }
 
-static ck_status check_key_lengths(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
-    if (!p->kv_lengths && p->kv_lengths_count == 0) return CK_OK;
-    if (p->kv_lengths_count != p->batch)
-        return report(diagnosis, CK_SHORT_SPAN, CK_ARG_KV_LENGTHS, -1, p->kv_lengths_count, p->batch);
-    if (!p->kv_lengths && p->batch > 0)
-        return report(diagnosis, CK_NULL_POINTER, CK_ARG_KV_LENGTHS, -1, 0, p->batch);
-    for (int64_t b = 0; b < p->batch; ++b)
-        if (p->kv_lengths[b] < 0 || p->kv_lengths[b] > p->seqlen_k)
-            return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_KV_LENGTHS, (int32_t)b, p->kv_lengths[b],
-                          p->seqlen_k);
+// Lengths are needed to plan, so they are read in either kind of check.
+static ck_status check_lengths(const ck_argument argument, const ck_status status, const ck_lengths *const x,
+                               const int64_t batch, const int64_t largest, ck_diagnosis *const diagnosis) {
+    if (!is_given(x->data, x->count)) return CK_OK;
+    if (x->count != batch) return report(diagnosis, CK_SHORT_SPAN, argument, -1, x->count, batch);
+    if (!x->data && batch > 0) return report(diagnosis, CK_NULL_POINTER, argument, -1, 0, batch);
+    for (int64_t b = 0; b < batch; ++b)
+        if (x->data[b] < 0 || x->data[b] > largest)
+            return report(diagnosis, status, argument, (int32_t)b, x->data[b], largest);
     return CK_OK;
 }
 
+static ck_status check_head_values(const ck_argument argument, const ck_head_values *const x,
+                                   const int64_t heads, const bool may_be_minus_infinity,
+                                   const ck_check check, ck_diagnosis *const diagnosis) {
+    if (!is_given(x->data, x->count) || heads == 0) return CK_OK;
+    if (x->count != 1 && x->count != heads)
+        return report(diagnosis, CK_SHORT_SPAN, argument, -1, x->count, heads);
+    if (!x->data && check == CK_CHECK_LAYOUT) return CK_OK;
+    if (!x->data) return report(diagnosis, CK_NULL_POINTER, argument, -1, 0, heads);
+    for (int64_t h = 0; h < x->count; ++h)
+        if (!isfinite(x->data[h]) && !(may_be_minus_infinity && x->data[h] == -INFINITY))
+            return report(diagnosis, CK_NOT_FINITE, argument, (int32_t)h, 0, 0);
+    return CK_OK;
+}
+
+static ck_status check_visibility(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
+    const ck_window *const w = &p->window;
+    const ck_block_mask *const blocks = &p->block_mask;
+    if (w->bounds_left && w->left < 0)
+        return report(diagnosis, CK_NEGATIVE_SIZE, CK_ARG_WINDOW_LEFT, -1, w->left, 0);
+    if (w->bounds_right && w->right < 0)
+        return report(diagnosis, CK_NEGATIVE_SIZE, CK_ARG_WINDOW_RIGHT, -1, w->right, 0);
+    const int64_t smaller_block = ck_min(blocks->query_block, blocks->key_block);
+    if (smaller_block < 0 || (smaller_block == 0 && blocks->query_block != blocks->key_block))
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_BLOCK_MASK, -1, smaller_block, 1);
+    const ck_lengths keys = {p->kv_lengths, p->kv_lengths_count};
+    ck_status status =
+        check_lengths(CK_ARG_KV_LENGTHS, CK_BAD_KEY_LENGTH, &keys, p->batch, p->seqlen_k, diagnosis);
+    if (status == CK_OK)
+        status = check_lengths(CK_ARG_QUERY_LENGTHS, CK_BAD_LENGTH, &p->query_lengths, p->batch, p->seqlen_q,
+                               diagnosis);
+    if (status == CK_OK)
+        status = check_lengths(CK_ARG_PREFIX_LENGTHS, CK_BAD_LENGTH, &p->prefix_lengths, p->batch,
+                               p->seqlen_k, diagnosis);
+    return status;
+}
+
+// ALiBi's distances are int32: positions and keys stay within 2^30.
+#define MAX_POSITION ((int64_t)1 << 30)
+
+static ck_status check_alibi(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
+    if (p->scores.alibi_slopes.count == 0) return CK_OK;
+    const int64_t longest = ck_max(p->seqlen_q, p->seqlen_k);
+    if (longest > MAX_POSITION)
+        return report(diagnosis, CK_SIZE_OVERFLOW, CK_ARG_ALIBI_SLOPES, -1, longest, MAX_POSITION);
+    if (p->query_offset > MAX_POSITION || p->query_offset < -MAX_POSITION)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_QUERY_OFFSET, -1, p->query_offset, MAX_POSITION);
+    return CK_OK;
+}
+
+static ck_status check_scores(const ck_attention_problem *const p, const ck_check check,
+                              ck_diagnosis *const diagnosis) {
+    const ck_score_options *const x = &p->scores;
+    if (!isfinite(p->scale)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_SCALE, -1, 0, 0);
+    if (!isfinite(x->softcap)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_SOFTCAP, -1, 0, 0);
+    if (x->softcap < 0) return report(diagnosis, CK_BAD_VALUE, CK_ARG_SOFTCAP, -1, -1, 0);
+    ck_status status =
+        check_head_values(CK_ARG_HEAD_SCALES, &x->head_scales, p->heads, false, check, diagnosis);
+    if (status == CK_OK)
+        status = check_head_values(CK_ARG_ALIBI_SLOPES, &x->alibi_slopes, p->heads, false, check, diagnosis);
+    if (status == CK_OK)
+        status = check_head_values(CK_ARG_SINKS, &x->sinks, p->heads, true, check, diagnosis);
+    if (status == CK_OK) status = check_alibi(p, diagnosis);
+    return status;
+}
+
 static ck_status check_attention_values(const ck_kernel kernel, const ck_attention_problem *const p,
-                                        ck_diagnosis *const diagnosis) {
+                                        const ck_check check, ck_diagnosis *const diagnosis) {
     if ((uint32_t)kernel > CK_FUSED)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_KERNEL, -1, kernel, CK_FUSED);
     if ((uint32_t)p->causal > CK_CAUSAL_OFFSET)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_CAUSAL, -1, p->causal, CK_CAUSAL_OFFSET);
+    if ((uint32_t)p->alignment > CK_CAUSAL_OFFSET)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_ALIGNMENT, -1, p->alignment, CK_CAUSAL_OFFSET);
     if ((uint32_t)p->mask_kind > CK_MASK_DROP)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_MASK, -1, p->mask_kind, CK_MASK_DROP);
-    if (!isfinite(p->scale)) return report(diagnosis, CK_NOT_FINITE, CK_ARG_SCALE, -1, 0, 0);
     if (p->kv_heads == 0 ? p->heads != 0 : p->heads % p->kv_heads != 0)
         return report(diagnosis, CK_HEADS_NOT_MULTIPLE, CK_ARG_HEADS, -1, p->heads, p->kv_heads);
-    return CK_OK;
+    const ck_status status = check_scores(p, check, diagnosis);
+    return status == CK_OK ? check_visibility(p, diagnosis) : status;
+}
+
+// Mask, bias, segment ids and block mask; returns how many layouts were added.
+static int score_layouts(const ck_attention_problem *const p, layout *const layouts) {
+    int count = 0;
+    if (p->mask_kind != CK_MASK_NONE) layouts[count++] = score_layout(CK_ARG_MASK, &p->mask, p, 1);
+    if (is_given(p->bias.data, p->bias.count))
+        layouts[count++] = score_layout(CK_ARG_BIAS, &p->bias, p, sizeof(float));
+    if (is_given(p->q_segments.data, p->q_segments.count) ||
+        is_given(p->k_segments.data, p->k_segments.count)) {
+        layouts[count++] = segment_layout(CK_ARG_QUERY_SEGMENTS, &p->q_segments, p->batch, p->seqlen_q);
+        layouts[count++] = segment_layout(CK_ARG_KEY_SEGMENTS, &p->k_segments, p->batch, p->seqlen_k);
+    }
+    if (ck_has_block_mask(p)) {
+        const ck_block_mask *const x = &p->block_mask;
+        layout blocks = score_layout(CK_ARG_BLOCK_MASK, &x->blocks, p, 1);
+        blocks.sizes[2] = p->seqlen_q / x->query_block + (p->seqlen_q % x->query_block != 0);
+        blocks.sizes[3] = p->seqlen_k / x->key_block + (p->seqlen_k % x->key_block != 0);
+        layouts[count++] = blocks;
+    }
+    return count;
 }
 
 // Pages that hold keys of sequence `batch`.
 static int64_t used_pages(const ck_attention_problem *const p, const int64_t batch) {
-    return ck_ceil_div(key_count(p, batch), p->pages.page_keys);
+    return ck_ceil_div(ck_key_count(p, batch), p->pages.page_keys);
 }
 
 static ck_status check_pages(const ck_attention_problem *const p, const ck_check check,
@@ -252,7 +346,7 @@ static ck_status check_append(const ck_attention_problem *const p, ck_diagnosis 
     const ck_status status = check_sizes(name, &count, 1, diagnosis);
     if (status != CK_OK) return status;
     for (int64_t b = 0; b < p->batch; ++b) {
-        const int64_t keys = key_count(p, b);
+        const int64_t keys = ck_key_count(p, b);
         if (keys < count) return report(diagnosis, CK_BAD_KEY_LENGTH, CK_ARG_NEW_K, (int32_t)b, keys, count);
         if (p->pages.page_keys == 0 || !p->pages.table) continue;
         for (int64_t i = (keys - count) / p->pages.page_keys; i < used_pages(p, b); ++i)
@@ -278,19 +372,18 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
     const int64_t sizes[] = {p->batch,    p->heads,    p->kv_heads, p->seqlen_q,
                              p->seqlen_k, p->head_dim, p->value_dim};
     ck_status status = check_sizes(names, sizes, 7, diagnosis);
-    if (status == CK_OK) status = check_attention_values(kernel, p, diagnosis);
+    if (status == CK_OK) status = check_attention_values(kernel, p, check, diagnosis);
     const int64_t query_sizes[] = {p->batch, p->heads, p->seqlen_q, ck_max(p->head_dim, p->value_dim)};
     const int64_t key_sizes[] = {p->batch, p->heads, p->seqlen_k, ck_max(p->head_dim, p->value_dim)};
     const int64_t score_sizes[] = {p->seqlen_q, p->seqlen_k};
     if (status == CK_OK) status = check_products(query_sizes, 4, CK_ARG_SEQLEN_Q, diagnosis);
     if (status == CK_OK) status = check_products(key_sizes, 4, CK_ARG_SEQLEN_K, diagnosis);
     if (status == CK_OK) status = check_products(score_sizes, 2, CK_ARG_SEQLEN_K, diagnosis);
-    if (status == CK_OK) status = check_key_lengths(p, diagnosis);
     if (status == CK_OK) status = check_pages(p, check, diagnosis);
     if (status == CK_OK) status = check_append(p, diagnosis);
     if (status != CK_OK) return status;
 
-    layout layouts[10];
+    layout layouts[13];
     int count = 0;
     layouts[count++] = operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
     layouts[count++] = key_layout(CK_ARG_K, &p->k, p, p->head_dim);
@@ -308,10 +401,37 @@ ck_status ck_attention_validate(const ck_kernel kernel, const ck_attention_probl
     if (is_given(p->weights.data, p->weights.count))
         layouts[count++] =
             operand_layout(CK_ARG_WEIGHTS, &p->weights, p->batch, p->heads, p->seqlen_q, p->seqlen_k, true);
-    if (p->mask_kind != CK_MASK_NONE) layouts[count++] = score_layout(CK_ARG_MASK, &p->mask, p, 1);
-    if (is_given(p->bias.data, p->bias.count))
-        layouts[count++] = score_layout(CK_ARG_BIAS, &p->bias, p, sizeof(float));
+    count += score_layouts(p, layouts + count);
     return check_layouts(layouts, count, check, diagnosis);
+}
+
+ck_status ck_merge_validate(const ck_merge_problem *const p, ck_diagnosis *const diagnosis) {
+    const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_HEADS, CK_ARG_SEQLEN_Q, CK_ARG_VALUE_DIM,
+                                 CK_ARG_STATES};
+    const int64_t sizes[] = {p->batch, p->heads, p->seqlen_q, p->value_dim, p->count};
+    ck_status status = check_sizes(names, sizes, 5, diagnosis);
+    if (status == CK_OK) status = check_products(sizes, 4, CK_ARG_SEQLEN_Q, diagnosis);
+    if (status == CK_OK && !p->states && p->count > 0)
+        return report(diagnosis, CK_NULL_POINTER, CK_ARG_STATES, -1, 0, p->count);
+    for (int64_t s = -1; status == CK_OK && s < p->count; ++s) {
+        layout layouts[4];
+        int count = 0;
+        layouts[count++] =
+            operand_layout(CK_ARG_O, &p->o, p->batch, p->heads, p->seqlen_q, p->value_dim, true);
+        if (is_given(p->lse.data, p->lse.count))
+            layouts[count++] = operand_layout(CK_ARG_LSE, &p->lse, p->batch, p->heads, p->seqlen_q, 1, true);
+        if (s >= 0) {
+            const ck_attention_state *const x = &p->states[s];
+            layouts[count++] =
+                operand_layout(CK_ARG_STATE_O, &x->o, p->batch, p->heads, p->seqlen_q, p->value_dim, false);
+            layouts[count++] =
+                operand_layout(CK_ARG_STATE_LSE, &x->lse, p->batch, p->heads, p->seqlen_q, 1, false);
+        }
+        for (int i = 0; i < count; ++i) layouts[i].takes_16_bits = false;
+        status = check_layouts(layouts, count, CK_CHECK_LAYOUT_AND_POINTERS, diagnosis);
+        if (status != CK_OK && diagnosis->dimension < 0) diagnosis->dimension = (int32_t)s;
+    }
+    return status;
 }
 
 // With pointers, each matrix of the batch has the layout of one; where they lie is checked apart.
@@ -512,6 +632,8 @@ const char *ck_status_text(const ck_status status) {
         case CK_BAD_PACKED: return "the packed matrix does not fit the call";
         case CK_BAD_PAGE: return "a page table does not fit the pool or the keys";
         case CK_SHARED_PAGE: return "rows would be appended to a page in use elsewhere";
+        case CK_BAD_LENGTH: return "a length is out of range";
+        case CK_NOT_FUSED: return "the weights are no output of the fused pass";
     }
     return "unknown status";
 }

@@ -23,9 +23,14 @@ typedef struct {
 // Masked slots hold -0 in the weights: they add nothing, and pass 3 leaves their V alone.
 #define MASKED_WEIGHT (-0.0f)
 
+// Besides position: segments, block mask, mask, bias.
 static bool is_visible(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
                        const int64_t j) {
-    if (j >= ck_key_limit(p, b, i)) return false;
+    const int32_t *const q_ids = ck_segments_at(&p->q_segments, b);
+    const int32_t *const k_ids = ck_segments_at(&p->k_segments, b);
+    if (q_ids && q_ids[i] != k_ids[j]) return false;
+    const uint8_t *const blocks = p->block_mask.blocks.data;
+    if (ck_has_block_mask(p) && blocks[ck_block_index(&p->block_mask, b, h, i, j)] == 0) return false;
     if (p->mask_kind != CK_MASK_NONE) {
         const uint8_t *const mask = p->mask.data;
         const bool set = mask[ck_score_index(&p->mask, b, h, i) + j * p->mask.column_stride] != 0;
@@ -35,37 +40,69 @@ static bool is_visible(const ck_attention_problem *const p, const int64_t b, con
     return !bias || bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride] != -INFINITY;
 }
 
-// Pass 1: S = scale * Q K^T + bias, -inf where masked.
+static float inverse_norm(const ck_dtype dtype, const void *const row, const int64_t d) {
+    float sum = 0;
+    for (int64_t c = 0; c < d; ++c) sum += ck_load(dtype, row, c) * ck_load(dtype, row, c);
+    return 1.0f / fmaxf(sqrtf(sum), 1e-12f);
+}
+
+// The score of one visible key, in the order that CKernels.h gives.
+static float score_of(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
+                      const int64_t j) {
+    const ck_score_options *const x = &p->scores;
+    const void *const q = ck_row(&p->q, b, h, i);
+    const void *const k = ck_key_row(p, &p->k, b, h / (p->heads / p->kv_heads), j);
+    float dot = 0;
+    for (int64_t c = 0; c < p->head_dim; ++c) dot += ck_load(p->q.dtype, q, c) * ck_load(p->k.dtype, k, c);
+    if (x->normalize_qk)
+        dot *= inverse_norm(p->q.dtype, q, p->head_dim) * inverse_norm(p->k.dtype, k, p->head_dim);
+    float score = p->scale * dot * ck_head_value(&x->head_scales, h, 1);
+    if (x->softcap > 0) score = x->softcap * tanhf(score / x->softcap);
+    if (x->function) {
+        const ck_score_tile tile = {.scores = &score,
+                                    .query_stride = 1,
+                                    .key_stride = 1,
+                                    .first_query = i,
+                                    .queries = 1,
+                                    .first_key = j,
+                                    .keys = 1,
+                                    .batch = b,
+                                    .head = h};
+        x->function(&tile, x->context);
+        if (score == -INFINITY) return score;
+    }
+    if (x->alibi_slopes.count != 0) {
+        const int64_t distance = i + ck_position_offset(p, b) - j;
+        score -= ck_head_value(&x->alibi_slopes, h, 0) * (float)(distance < 0 ? -distance : distance);
+    }
+    const float *const bias = p->bias.data;
+    return bias ? score + bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride] : score;
+}
+
+// Pass 1: S, -inf where masked.
 static void compute_scores(const ck_attention_problem *const p, const int64_t b, const int64_t h,
                            float *const scores) {
-    const int64_t kv_head = h / (p->heads / p->kv_heads);
-    const float *const bias = p->bias.data;
+    const ck_key_rule rule = ck_key_rule_of(p, b);
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
-        const void *const q = ck_row(&p->q, b, h, i);
+        const ck_key_interval seen = ck_keys_seen(&rule, i);
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
-            float *const score = &scores[i * p->seqlen_k + j];
-            if (!is_visible(p, b, h, i, j)) {
-                *score = -INFINITY;
-                continue;
-            }
-            const void *const k = ck_key_row(p, &p->k, b, kv_head, j);
-            float dot = 0;
-            for (int64_t c = 0; c < p->head_dim; ++c)
-                dot += ck_load(p->q.dtype, q, c) * ck_load(p->k.dtype, k, c);
-            *score = p->scale * dot;
-            if (bias) *score += bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride];
+            const bool visible = j >= seen.low && j < seen.high && is_visible(p, b, h, i, j);
+            scores[i * p->seqlen_k + j] = visible ? score_of(p, b, h, i, j) : -INFINITY;
         }
     }
 }
 
-// Pass 2: P = exp(S - max) / sum, row by row in place, and lse = max + ln(sum).
+// Pass 2: P = exp(S - max) / sum, row by row in place, and lse = max + ln(sum); the sum takes in the sink.
 static void compute_softmax(const ck_attention_problem *const p, const int64_t b, const int64_t h,
                             float *const scores) {
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
         float *const row = &scores[i * p->seqlen_k];
-        float largest = -INFINITY, sum = 0;
+        const bool is_padding = i >= ck_query_count(p, b);
+        const float sink = is_padding ? -INFINITY : ck_head_value(&p->scores.sinks, h, -INFINITY);
+        float largest = sink;
         for (int64_t j = 0; j < p->seqlen_k; ++j)
             if (row[j] > largest || row[j] != row[j]) largest = row[j];
+        float sum = sink == -INFINITY ? 0 : expf(sink - largest);
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             row[j] = row[j] == -INFINITY ? MASKED_WEIGHT : expf(row[j] - largest);
             sum += row[j];

@@ -49,6 +49,8 @@ typedef enum CK_ENUM ck_status {
     CK_BAD_PACKED,          // packed_b was packed for another ISA, size or dtype, or is not a packed matrix
     CK_BAD_PAGE,            // a page table names a page outside the pool, or has too few pages
     CK_SHARED_PAGE,         // rows would be appended to a page that another place of the tables names too
+    CK_BAD_LENGTH,          // a query or prefix length is outside 0 ... the length it bounds
+    CK_NOT_FUSED,           // fused_only, but the output asked for takes another pass
 } ck_status;
 
 // The argument a status speaks of.
@@ -94,6 +96,21 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_PAGES,
     CK_ARG_NEW_K,
     CK_ARG_NEW_V,
+    CK_ARG_ALIGNMENT,
+    CK_ARG_WINDOW_LEFT,
+    CK_ARG_WINDOW_RIGHT,
+    CK_ARG_QUERY_LENGTHS,
+    CK_ARG_PREFIX_LENGTHS,
+    CK_ARG_QUERY_SEGMENTS,
+    CK_ARG_KEY_SEGMENTS,
+    CK_ARG_BLOCK_MASK,
+    CK_ARG_SOFTCAP,
+    CK_ARG_HEAD_SCALES,
+    CK_ARG_ALIBI_SLOPES,
+    CK_ARG_SINKS,
+    CK_ARG_STATES,
+    CK_ARG_STATE_O,
+    CK_ARG_STATE_LSE,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -166,6 +183,8 @@ typedef struct ck_options {
     // calls at the same time.
     void *_Nullable workspace;
     size_t workspace_bytes;
+    // Refuse, with CK_NOT_FUSED, what CK_FUSED would compute beside its one pass: the weights.
+    bool fused_only;
 } ck_options;
 
 ck_options ck_options_default(void);
@@ -203,7 +222,7 @@ typedef struct ck_score_operand {
 typedef enum CK_ENUM ck_causal {
     CK_CAUSAL_NONE = 0,
     CK_CAUSAL_TOP_LEFT,      // query i sees keys j <= i
-    CK_CAUSAL_BOTTOM_RIGHT,  // j <= i + (keys of this sequence - seqlen_q); the one for a KV cache
+    CK_CAUSAL_BOTTOM_RIGHT,  // j <= i + (keys - queries of this sequence); the one for a KV cache
     CK_CAUSAL_OFFSET,        // j <= i + query_offset
 } ck_causal;
 
@@ -239,6 +258,73 @@ typedef struct ck_kv_append {
 // causal rule, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias
 // entries of masked slots, are never read into a result. A row with no visible key gets O = 0 and
 // lse = -inf. Query head h reads KV head h / (heads / kv_heads).
+// One integer a sequence: `count` is the batch. Data null and count 0: not given.
+typedef struct ck_lengths {
+    const int64_t *_Nullable data;
+    int64_t count;
+} ck_lengths;
+
+// One float a query head: `count` is heads, or 1 for the same in all. Data null and count 0: off.
+typedef struct ck_head_values {
+    const float *_Nullable data;
+    int64_t count;
+} ck_head_values;
+
+// Keys about a query's position p: p - left <= j (if bounds_left), j <= p + right (if bounds_right).
+typedef struct ck_window {
+    bool bounds_left, bounds_right;
+    int64_t left, right;  // 0 or more
+} ck_window;
+
+// The documents of packed sequences: a query sees the keys that carry its own id; ids need no order.
+// Id i of sequence b is data[b * batch_stride + i], inside `count` ids. Data null and count 0: off.
+typedef struct ck_segment_ids {
+    const int32_t *_Nullable data;
+    int64_t count;
+    int64_t batch_stride;  // 0: the same for the whole batch
+} ck_segment_ids;
+
+// A mask of whole blocks: query i sees key j if the byte at block (i / query_block, j / key_block) is
+// not 0. Both sizes 0: off.
+typedef struct ck_block_mask {
+    int64_t query_block, key_block;
+    ck_score_operand blocks;  // bytes [batch, heads, blocks of seqlen_q, blocks of seqlen_k]
+} ck_block_mask;
+
+// Scores of one head that a caller's function may change in place: that of query first_query + i and key
+// first_key + j is scores[i * query_stride + j * key_stride]. Those of keys that the query does not see are
+// arbitrary numbers, and what becomes of them is ignored.
+typedef struct ck_score_tile {
+    float *scores;
+    int64_t query_stride, key_stride;
+    int64_t first_query, queries, first_key, keys;
+    int64_t batch, head;
+} ck_score_tile;
+
+// Called by several threads at once, on tiles of any shape and order; so a score's new value may depend on
+// its old one and its indices alone. Minus infinity hides the key.
+typedef void (*ck_score_function)(const ck_score_tile *tile, void *_Nullable context);
+
+// What becomes of a dot product:
+// score = function(softcap(scale * head_scale * q.k)) - slope * |p - j| + bias.
+typedef struct ck_score_options {
+    float softcap;               // c > 0: x becomes c * tanh(x / c); 0: off
+    bool normalize_qk;           // q and k are divided by their L2 norms (at least 1e-12) first
+    ck_head_values head_scales;  // a further factor of q.k
+    ck_head_values alibi_slopes;
+    ck_head_values sinks;  // a logit that joins the softmax and has no value; -inf: none. One 0 for all
+                           // is the off-by-one softmax.
+    ck_score_function _Nullable function;
+    void *_Nullable context;
+} ck_score_options;
+
+// Query i of a sequence stands at position p = i + offset among the keys, with the offset of `causal`
+// or, where that is CK_CAUSAL_NONE, of `alignment`. Its key j is visible when all of these hold:
+// j < kv_lengths[b], the causal rule or j < prefix_lengths[b], the window, equal segment ids, the block
+// mask, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias entries of
+// masked slots, are never read into a result. A row with no visible key gets O = 0 and lse = -inf, or
+// its sink; one beyond query_lengths[b] gets O = 0 and lse = -inf, and its q is never read into a
+// result. Query head h reads KV head h / (heads / kv_heads).
 typedef struct ck_attention_problem {
     int64_t batch, heads, kv_heads, seqlen_q, seqlen_k, head_dim, value_dim;
     ck_operand q;  // [batch, heads,    seqlen_q, head_dim]
@@ -246,12 +332,12 @@ typedef struct ck_attention_problem {
     ck_operand v;  // [batch, kv_heads, seqlen_k, value_dim]
     ck_operand o;  // [batch, heads,    seqlen_q, value_dim], written
     // Optional outputs (data null: not wanted). The row stride of lse steps over queries.
-    ck_operand lse;      // [batch, heads, seqlen_q]: ln(sum over visible keys of exp(score))
+    ck_operand lse;      // [batch, heads, seqlen_q]: ln(sum over visible keys and sink of exp(score))
     ck_operand weights;  // [batch, heads, seqlen_q, seqlen_k]: the softmax itself. `fused` computes
                          // it by the blocked pass, beside its own output.
     float scale;
     ck_causal causal;
-    int64_t query_offset;  // only with CK_CAUSAL_OFFSET; any sign
+    int64_t query_offset;  // only with CK_CAUSAL_OFFSET, here or as `alignment`; any sign
     ck_mask_kind mask_kind;
     ck_score_operand mask;                // bytes
     ck_score_operand bias;                // floats added to scale * QK^T; data null: none
@@ -263,6 +349,15 @@ typedef struct ck_attention_problem {
     // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
     // the speed. Few query rows a KV head always widen, so only with true does decode equal prefill here.
     bool f32_probabilities;
+    // All of the following are off when zero.
+    ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0
+    ck_window window;
+    ck_lengths query_lengths;   // rows from query_lengths[b] on are padding
+    ck_lengths prefix_lengths;  // keys below are visible whatever the causal rule (prefix-LM)
+    ck_segment_ids q_segments;  // [batch, seqlen_q]; both or none
+    ck_segment_ids k_segments;  // [batch, seqlen_k]
+    ck_block_mask block_mask;
+    ck_score_options scores;
 } ck_attention_problem;
 
 // `diagnosis` may be null; on success it is left alone. On an error nothing has been written.
@@ -272,6 +367,53 @@ ck_status ck_attention_forward(ck_kernel kernel, const ck_attention_problem *pro
 // The exact workspace the same call needs, in bytes. Data pointers may be null here.
 ck_status ck_attention_workspace(ck_kernel kernel, const ck_attention_problem *problem,
                                  const ck_options *options, size_t *bytes, ck_diagnosis *_Nullable diagnosis);
+
+// The attention of the same queries over one set of keys: what a call gives as o and lse.
+typedef struct ck_attention_state {
+    ck_operand o;    // [batch, heads, seqlen_q, value_dim]
+    ck_operand lse;  // [batch, heads, seqlen_q]
+} ck_attention_state;
+
+// Attention over several disjoint sets of keys from that over each: a split over keys, a prefix that
+// sequences share, keys on other machines. A sink belongs into one of the calls only. States are taken in
+// the order given; one whose lse is -inf adds nothing, and its o is not read.
+typedef struct ck_merge_problem {
+    int64_t batch, heads, seqlen_q, value_dim;
+    const ck_attention_state *_Nullable states;
+    int64_t count;
+    ck_operand o;    // written
+    ck_operand lse;  // written, if data is not null; of all sets together
+} ck_merge_problem;
+
+// No workspace is needed. With no states, or where all saw nothing, o is 0 and lse -inf.
+ck_status ck_attention_merge(const ck_merge_problem *problem, const ck_options *options,
+                             ck_diagnosis *_Nullable diagnosis);
+
+// How a call would run, and how much of it its masks let it skip.
+typedef struct ck_attention_explanation {
+    ck_kernel kernel;
+    ck_isa isa;
+    int32_t threads;          // that the call uses,
+    int32_t threads_allowed;  // of those it may
+    int64_t tasks;
+    int64_t task_rows;             // query rows a task; of `fused`: of all heads of a KV head's group
+    int64_t tile_rows, tile_keys;  // a tile is skipped as a whole or computed
+    int64_t chunks;                // of keys, whose results are combined
+    bool splits_keys;              // chunks are tasks of their own
+    bool weights_by_blocked;       // `fused` computes O alone, and the weights by the blocked pass
+    double pairs;                  // queries times keys, over batch and heads
+    // Those in tiles that are not skipped, by positions, segments and block mask. A mask or bias may hide
+    // more tiles; they are not read here.
+    double pairs_computed;
+    double flops;  // of both products over pairs_computed; an FMA counts two
+    double bytes;  // of all operands, each once
+    size_t workspace_bytes;
+} ck_attention_explanation;
+
+// Segments and block masks are read, tensors, masks and biases are not: their data pointers may be null.
+ck_status ck_attention_explain(ck_kernel kernel, const ck_attention_problem *problem,
+                               const ck_options *options, ck_attention_explanation *explanation,
+                               ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // GEMM

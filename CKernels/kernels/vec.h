@@ -18,6 +18,12 @@ CK_INLINE vf vf_load(const float *const p) {
 
 CK_INLINE void vf_store(float *const p, const vf v) { __builtin_memcpy(p, &v, sizeof v); }
 
+CK_INLINE vi vi_load(const int32_t *const p) {
+    vi v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
 CK_INLINE vf vf_set1(const float x) { return (vf)x; }
 // A broadcast load kept out of the FMA: folded into its memory operand it costs 8 % of peak on Zen 5.
 // The 32 bits may lie at any address.

@@ -9,6 +9,7 @@ struct AttentionBench: ParsableCommand {
         subcommands: [
             SweepCommand.self, GemmCommand.self, CompareCommand.self, PeaksCommand.self, ReportCommand.self,
             BaselineCommand.self, CheckCommand.self, ApplyCommand.self, VerifyCommand.self, MapCommand.self,
+            ConformanceCommand.self,
             InfoCommand.self,
         ])
 }

@@ -67,15 +67,7 @@ extension AttentionKernel {
         for problem: AttentionProblem, returning outputs: AttentionOutputs = [], as type: DataType? = nil,
         execution: Execution = .shared
     ) throws(KernelError) -> Int {
-        func place(width: Int, _ dataType: DataType = .float32) -> OutputPlace {
-            OutputPlace(
-                measuring: .bhsd(
-                    batch: problem.batch, heads: problem.heads, length: problem.queryLength, width: width), dataType)
-        }
-        let places = OutputPlaces(
-            output: place(width: problem.valueDim, type ?? problem.query.dataType),
-            lse: outputs.contains(.lse) ? place(width: 1) : nil,
-            weights: outputs.contains(.weights) ? place(width: problem.keyLength) : nil)
+        let places = problem.placesToMeasure(outputs, as: type)
         var cProblem = try problem.cProblem(places)
         return try execution.workspaceByteCount(
             measure: { options, byteCount, diagnosis in

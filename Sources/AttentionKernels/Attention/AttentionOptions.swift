@@ -19,12 +19,18 @@ public struct AttentionOptions: Sendable {
     /// 1.7e-3 that rounding the output alone costs. Calls of a few queries keep them in any case: with `true` those
     /// equal the same rows of a longer call bit for bit.
     public var keepsFloatProbabilities: Bool
+    /// Window, query lengths, prefix, segments and block mask.
+    public var visibility: KeyVisibility
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head.
+    public var scores: ScoreOptions
+    /// A change of each score by code of the caller's; nil for none.
+    public var scoreFunction: ScoreFunction?
 
     /// Options; by default every query sees every key.
     public init(
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil,
-        keepsFloatProbabilities: Bool = false
+        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil, keepsFloatProbabilities: Bool = false,
+        visibility: KeyVisibility = KeyVisibility(), scores: ScoreOptions = ScoreOptions()
     ) {
         self.causality = causality
         self.scale = scale
@@ -32,5 +38,7 @@ public struct AttentionOptions: Sendable {
         self.bias = bias
         self.keyLengths = keyLengths
         self.keepsFloatProbabilities = keepsFloatProbabilities
+        self.visibility = visibility
+        self.scores = scores
     }
 }

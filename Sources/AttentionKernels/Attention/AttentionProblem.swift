@@ -16,6 +16,12 @@ public struct AttentionProblem: ~Escapable {
     let keepsFloatProbabilities: Bool
     /// Set where the keys are those of a cache.
     var cache: CacheInput?
+    /// Window, query lengths, prefix, segments and block mask; by default none.
+    public var visibility = KeyVisibility()
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head; by default none.
+    public var scores = ScoreOptions()
+    /// A change of each score by code of the caller's; nil for none.
+    public var scoreFunction: ScoreFunction?
 
     /// A problem.
     ///

@@ -69,18 +69,15 @@ extension AttentionProblem {
             problem.bias = try scoreOperand(.bias, UnsafeRawPointer(bias.start), bias.count, bias.layout)
         }
         if let cache { cache.set(&problem) }
+        try setRules(&problem)
         return problem
     }
 
     private func setVisibility(_ problem: inout ck_attention_problem) {
-        switch causality {
-        case .none: problem.causal = .CK_CAUSAL_NONE
-        case .topLeft: problem.causal = .CK_CAUSAL_TOP_LEFT
-        case .bottomRight: problem.causal = .CK_CAUSAL_BOTTOM_RIGHT
-        case .offset(let offset):
-            problem.causal = .CK_CAUSAL_OFFSET
-            problem.query_offset = Int64(offset)
-        }
+        problem.causal = causality.cValue
+        // With causality the alignment says nothing, and the one offset is that of the causality.
+        problem.alignment = visibility.alignment.cValue
+        problem.query_offset = Int64((causality == .none ? visibility.alignment : causality).offset)
         if let keyLengthsCount {
             // Int and int64_t are the same on every platform this package supports.
             problem.kv_lengths = UnsafeRawPointer(keyLengthsStart)?.assumingMemoryBound(to: Int64.self)
@@ -89,24 +86,37 @@ extension AttentionProblem {
     }
 
     /// The strides by which an operand of the scores is repeated over the dimensions where its size is 1.
-    private func scoreOperand(
-        _ argument: KernelError.Argument, _ data: UnsafeRawPointer?, _ count: Int, _ layout: ScoreLayout
+    func scoreOperand(
+        _ argument: KernelError.Argument, _ data: UnsafeRawPointer?, _ count: Int, _ layout: ScoreLayout,
+        expected: SIMD4<Int>? = nil
     ) throws(KernelError) -> ck_score_operand {
         let sizes = SIMD4(layout.batch, layout.heads, layout.queryLength, layout.keyLength)
-        let scores = SIMD4(batch, heads, queryLength, keyLength)
+        let scores = expected ?? SIMD4(batch, heads, queryLength, keyLength)
         var strides = SIMD4(layout.batchStride, layout.headStride, layout.rowStride, layout.columnStride)
         for dimension in 0..<4 where sizes[dimension] != scores[dimension] {
             guard sizes[dimension] == 1 else {
                 throw KernelError(
                     .shapeMismatch, argument,
-                    "shape \(layout.shapeText) should be [\(batch), \(heads), \(queryLength), \(keyLength)] (batch, heads, "
-                        + "queryLength, keyLength), or 1 where it repeats")
+                    "shape \(layout.shapeText) should be [\(scores[0]), \(scores[1]), \(scores[2]), \(scores[3])] (batch, "
+                        + "heads, \(expected == nil ? "queryLength, keyLength" : "blocks of queries, blocks of keys")), or 1 "
+                        + "where it repeats")
             }
             strides[dimension] = 0
         }
         return ck_score_operand(
             data: data, count: Int64(count), offset: Int64(layout.offset), batch_stride: Int64(strides[0]),
             head_stride: Int64(strides[1]), row_stride: Int64(strides[2]), column_stride: Int64(strides[3]))
+    }
+
+    /// Outputs that do not exist yet; those of the attention are of `type`, or of the query's.
+    func placesToMeasure(_ outputs: AttentionOutputs, as type: DataType?) -> OutputPlaces {
+        func place(width: Int, _ dataType: DataType = .float32) -> OutputPlace {
+            OutputPlace(measuring: .bhsd(batch: batch, heads: heads, length: queryLength, width: width), dataType)
+        }
+        return OutputPlaces(
+            output: place(width: valueDim, type ?? query.dataType),
+            lse: outputs.contains(.lse) ? place(width: 1) : nil,
+            weights: outputs.contains(.weights) ? place(width: keyLength) : nil)
     }
 
     /// An argument of this problem, for the sentence of an error.
@@ -121,6 +131,7 @@ extension AttentionProblem {
         case .mask: mask?.layout.fullText ?? "nil"
         case .bias: bias?.layout.fullText ?? "nil"
         case .scale: "\(effectiveScale)"
+        case .softcap: "\(scores.softcap ?? 0)"
         default: argument.rawValue
         }
     }

@@ -73,11 +73,22 @@ struct AttentionTensorCall {
             output: OutputPlace(output, outputLayout),
             lse: lse.map { contiguousPlace($0, width: 1) },
             weights: weights.map { contiguousPlace($0, width: key.layout.length) })
-        let problem = AttentionProblem(
-            query: query.input, key: key.input, value: value.input, causality: options.causality, scale: options.scale,
-            mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span,
-            keepsFloatProbabilities: options.keepsFloatProbabilities)
-        try kernel.forward(problem, places, workspace: nil, execution: execution)
+        try kernel.forward(try problem, places, workspace: nil, execution: execution)
+    }
+
+    /// The problem over the tensors that this call holds.
+    var problem: AttentionProblem {
+        @_lifetime(borrow self)
+        get throws(KernelError) {
+            var problem = AttentionProblem(
+                query: query.input, key: key.input, value: value.input, causality: options.causality,
+                scale: options.scale, mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span,
+                keepsFloatProbabilities: options.keepsFloatProbabilities)
+            problem.visibility = options.visibility
+            problem.scores = options.scores
+            problem.scoreFunction = options.scoreFunction
+            return problem
+        }
     }
 
     private var maskInput: MaskInput? {

@@ -21,9 +21,17 @@ extension KernelError {
             case .CK_OVERLAP:
                 "\(describe(argument)) overlaps \(Argument(diagnosis.other).rawValue) in memory; an output should have "
                     + "memory of its own"
-            case .CK_NOT_FINITE: "it is \(describe(argument)); it should be finite"
+            case .CK_NOT_FINITE:
+                diagnosis.dimension < 0
+                    ? "it is \(describe(argument)); it should be finite"
+                    : "element \(diagnosis.dimension) is NaN or infinite; it should be finite"
             case .CK_BAD_KEY_LENGTH:
                 "element \(diagnosis.dimension) is \(actual); it should be in 0 ... \(expected), the length of key"
+            case .CK_BAD_LENGTH:
+                "element \(diagnosis.dimension) is \(actual); it should be in 0 ... \(expected)"
+            case .CK_BAD_VALUE where argument == .softcap: "it is \(describe(argument)); it should be 0 or more"
+            case .CK_BAD_VALUE where argument == .queryOffset:
+                "it is \(actual); with ALiBi it should be in -\(expected) ... \(expected)"
             case .CK_BAD_THREADS:
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
@@ -37,6 +45,7 @@ extension KernelError {
                     : "sequence \(diagnosis.dimension) names page \(actual); it should be in 0 ..< \(expected)"
             case .CK_SHARED_PAGE:
                 "sequence \(diagnosis.dimension) would write to page \(actual), which the table names elsewhere too"
+            case .CK_NOT_FUSED: "the fused pass does not compute it, and the execution allows nothing else"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_BAD_PACKED: Self.packed(argument, diagnosis, describe)
             case .CK_OK, .CK_BAD_VALUE, .CK_ISA_UNAVAILABLE: String(cString: ck_status_text(status))
@@ -109,6 +118,8 @@ extension KernelError.Reason {
             case .CK_BAD_PACKED: .packedMismatch
             case .CK_BAD_PAGE: .invalidPage
             case .CK_SHARED_PAGE: .sharedPage
+            case .CK_BAD_LENGTH: .invalidLength
+            case .CK_NOT_FUSED: .notFused
             }
     }
 }
@@ -158,6 +169,19 @@ extension KernelError.Argument {
             case .CK_ARG_PAGES: .pages
             case .CK_ARG_NEW_K: .newKey
             case .CK_ARG_NEW_V: .newValue
+            case .CK_ARG_ALIGNMENT: .alignment
+            case .CK_ARG_WINDOW_LEFT: .windowLeft
+            case .CK_ARG_WINDOW_RIGHT: .windowRight
+            case .CK_ARG_QUERY_LENGTHS: .queryLengths
+            case .CK_ARG_PREFIX_LENGTHS: .prefixLengths
+            case .CK_ARG_QUERY_SEGMENTS: .querySegments
+            case .CK_ARG_KEY_SEGMENTS: .keySegments
+            case .CK_ARG_BLOCK_MASK: .blocks
+            case .CK_ARG_SOFTCAP: .softcap
+            case .CK_ARG_HEAD_SCALES: .headScales
+            case .CK_ARG_ALIBI_SLOPES: .alibiSlopes
+            case .CK_ARG_SINKS: .sinks
+            case .CK_ARG_STATES, .CK_ARG_STATE_O, .CK_ARG_STATE_LSE: .states
             }
     }
 }

@@ -62,6 +62,10 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case outOfMemory
         /// A packed matrix is for another instruction set, size or element type, or is none.
         case packedMismatch
+        /// A query or prefix length is negative or longer than what it bounds.
+        case invalidLength
+        /// The execution allows the fused pass only, and it does not compute what is asked for.
+        case notFused
     }
 
     /// The arguments of this library's calls.
@@ -76,5 +80,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case instructionSet = "isa"
         case shape, elements, dimension
         case pages, newKey, newValue, sequences, capacity
+        case alignment, windowLeft, windowRight, queryLengths, prefixLengths, querySegments, keySegments, blocks
+        case softcap, headScales, alibiSlopes, sinks
+        case states
     }
 }

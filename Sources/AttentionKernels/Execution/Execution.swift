@@ -14,6 +14,9 @@ public final class Execution: Sendable {
     /// The instruction set, or nil for the one named by the environment variable `CK_ISA` and otherwise the best.
     public let instructionSet: InstructionSet?
 
+    /// Whether attention refuses all that the one fused pass does not compute: other kernels, and the weights.
+    public let isFusedOnly: Bool
+
     private let pool = WorkspacePool()
 
     /// An execution. A wrong number of threads or an instruction set this machine lacks is an error of the call.
@@ -21,7 +24,9 @@ public final class Execution: Sendable {
     /// - Parameters:
     ///   - threads: from 1 to 1024, or nil for all usable cores.
     ///   - instructionSet: what to run on, or nil for the environment's or the best.
-    public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) {
+    ///   - isFusedOnly: whether attention refuses what the fused pass does not compute.
+    public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, isFusedOnly: Bool = false) {
+        self.isFusedOnly = isFusedOnly
         self.threads = threads
         self.instructionSet = instructionSet
     }
@@ -55,6 +60,7 @@ public final class Execution: Sendable {
         options.isa = instructionSet.cValue
         options.workspace = workspace?.baseAddress
         options.workspace_bytes = workspace?.count ?? 0
+        options.fused_only = isFusedOnly
         return options
     }
 }

@@ -151,4 +151,68 @@ import Testing
         let texts = (0...16).compactMap { ck_status(rawValue: $0) }.map { String(cString: ck_status_text($0)) }
         #expect(Set(texts).count == 17 && !texts.contains(""))
     }
+
+    @Test func wrongRulesAreRefused() {
+        let bad: [(ck_status, ck_argument, (inout ck_attention_problem) -> Void)] = [
+            (.CK_BAD_VALUE, .CK_ARG_ALIGNMENT, { $0.alignment = Self.unknown(ck_causal.self) }),
+            (.CK_NEGATIVE_SIZE, .CK_ARG_WINDOW_LEFT, { ($0.window.bounds_left, $0.window.left) = (true, -1) }),
+            (.CK_NEGATIVE_SIZE, .CK_ARG_WINDOW_RIGHT, { ($0.window.bounds_right, $0.window.right) = (true, .min) }),
+            (.CK_BAD_VALUE, .CK_ARG_BLOCK_MASK, { $0.block_mask.query_block = 1 }),
+            (.CK_BAD_VALUE, .CK_ARG_BLOCK_MASK, { ($0.block_mask.query_block, $0.block_mask.key_block) = (-1, -1) }),
+            (.CK_SHORT_SPAN, .CK_ARG_BLOCK_MASK, { ($0.block_mask.query_block, $0.block_mask.key_block) = (1, 1) }),
+            (.CK_NOT_FINITE, .CK_ARG_SOFTCAP, { $0.scores.softcap = .nan }),
+            (.CK_BAD_VALUE, .CK_ARG_SOFTCAP, { $0.scores.softcap = -1 }),
+            (.CK_SHORT_SPAN, .CK_ARG_HEAD_SCALES, { $0.scores.head_scales.count = 2 }),
+            (.CK_NULL_POINTER, .CK_ARG_ALIBI_SLOPES, { $0.scores.alibi_slopes.count = 1 }),
+            (.CK_NULL_POINTER, .CK_ARG_SINKS, { $0.scores.sinks.count = 1 }),
+            (.CK_SHORT_SPAN, .CK_ARG_KEY_SEGMENTS, { $0.q_segments = Self.oneID }),
+            (.CK_SHORT_SPAN, .CK_ARG_QUERY_SEGMENTS, { $0.k_segments = Self.oneID }),
+            (.CK_NULL_POINTER, .CK_ARG_QUERY_LENGTHS, { $0.query_lengths.count = 1 }),
+            (.CK_SHORT_SPAN, .CK_ARG_PREFIX_LENGTHS, { $0.prefix_lengths.count = 3 }),
+        ]
+        for (status, argument, spoil) in bad {
+            Self.withProblem { problem in
+                spoil(&problem)
+                #expect(Self.forward(&problem) == (status, argument))
+            }
+        }
+    }
+
+    @Test(arguments: [Float.nan, .infinity, -.infinity]) func valuesByHeadMustBeFinite(value: Float) {
+        withUnsafePointer(to: value) { pointer in
+            let values = ck_head_values(data: pointer, count: 1)
+            let rules: [(ck_argument, WritableKeyPath<ck_attention_problem, ck_head_values>)] = [
+                (.CK_ARG_HEAD_SCALES, \.scores.head_scales), (.CK_ARG_ALIBI_SLOPES, \.scores.alibi_slopes),
+                (.CK_ARG_SINKS, \.scores.sinks),
+            ]
+            for (argument, path) in rules {
+                Self.withProblem { problem in
+                    problem[keyPath: path] = values
+                    let isNoSink = argument == .CK_ARG_SINKS && value == -.infinity
+                    #expect(Self.forward(&problem) == (isNoSink ? (.CK_OK, .CK_ARG_NONE) : (.CK_NOT_FINITE, argument)))
+                }
+            }
+        }
+    }
+
+    @Test func alibiNeedsPositionsInReach() {
+        withUnsafePointer(to: Float(1)) { slope in
+            Self.withProblem { problem in
+                problem.scores.alibi_slopes = ck_head_values(data: slope, count: 1)
+                problem.causal = .CK_CAUSAL_OFFSET
+                problem.query_offset = 1 << 30
+                #expect(Self.forward(&problem).status == .CK_OK)
+                problem.query_offset = 1 << 30 + 1
+                #expect(Self.forward(&problem) == (.CK_BAD_VALUE, .CK_ARG_QUERY_OFFSET))
+                problem.query_offset = .min
+                #expect(Self.forward(&problem) == (.CK_BAD_VALUE, .CK_ARG_QUERY_OFFSET))
+            }
+        }
+    }
+
+    private static nonisolated(unsafe) let oneID: ck_segment_ids = {
+        let memory = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        memory.initialize(to: 0)
+        return ck_segment_ids(data: memory, count: 1, batch_stride: 0)
+    }()
 }

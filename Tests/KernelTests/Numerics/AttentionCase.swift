@@ -27,10 +27,22 @@ final class AttentionCase {
         static let drop = Masking(rawValue: 8)
         static let bias = Masking(rawValue: 16)
         static let keyLengths = Masking(rawValue: 32)
+        static let window = Masking(rawValue: 64)
+        static let queryLengths = Masking(rawValue: 128)
+        static let prefix = Masking(rawValue: 256)
+        static let segments = Masking(rawValue: 512)
+        static let blocks = Masking(rawValue: 1024)
+        static let softcap = Masking(rawValue: 2048)
+        static let normalize = Masking(rawValue: 4096)
+        static let headScales = Masking(rawValue: 8192)
+        static let alibi = Masking(rawValue: 1 << 14)
+        static let sinks = Masking(rawValue: 1 << 15)
         var testDescription: String {
             let names = [
                 (Masking.topLeft, "top-left"), (.bottomRight, "bottom-right"), (.keep, "keep"), (.drop, "drop"),
-                (.bias, "bias"), (.keyLengths, "lengths"),
+                (.bias, "bias"), (.keyLengths, "lengths"), (.window, "window"), (.queryLengths, "query lengths"),
+                (.prefix, "prefix"), (.segments, "segments"), (.blocks, "blocks"), (.softcap, "softcap"),
+                (.normalize, "QK-norm"), (.headScales, "head scales"), (.alibi, "ALiBi"), (.sinks, "sinks"),
             ]
             return names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
         }
@@ -61,6 +73,7 @@ final class AttentionCase {
         problem.lse = operand(shape.heads, shape.queries, 1, .bhsd) { .nan }
         outputs = [problem.o, problem.lse].map { (Self.floats($0.data), Int($0.count)) }
         add(masking, &random)
+        addRules(masking, &random)
     }
 
     deinit { for release in releases { release() } }
@@ -96,7 +109,7 @@ final class AttentionCase {
         }
     }
 
-    private func allocate<T>(_: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
+    func allocate<T>(_: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
         let memory = UnsafeMutablePointer<T>.allocate(capacity: max(count, 1))
         releases.append { memory.deallocate() }
         return memory
@@ -189,51 +202,6 @@ final class AttentionCase {
             lse.append(value)
         }
         return (output, lse)
-    }
-
-    /// The same row as a call of its own: one query, one head, batch 1, at its own absolute position.
-    func alone(_ b: Int, _ h: Int, _ i: Int, isa: ck_isa = .CK_ISA_AUTO, threads: Int = 1) throws -> [UInt32] {
-        var single = problem
-        let kvHead = h / (shape.heads / shape.kvHeads)
-        (single.batch, single.heads, single.kv_heads, single.seqlen_q) = (1, 1, 1, 1)
-        func move(_ x: inout ck_operand, _ head: Int, _ row: Int) {
-            x.offset += Int64(b) * x.batch_stride + Int64(head) * x.head_stride + Int64(row) * x.row_stride
-        }
-        func move(_ x: inout ck_score_operand) {
-            x.offset += Int64(b) * x.batch_stride + Int64(h) * x.head_stride + Int64(i) * x.row_stride
-        }
-        move(&single.q, h, i)
-        move(&single.k, kvHead, 0)
-        move(&single.v, kvHead, 0)
-        move(&single.mask)
-        move(&single.bias)
-        let length = problem.kv_lengths.map { $0[b] } ?? Int64(shape.keys)
-        if problem.causal != ck_causal.CK_CAUSAL_NONE {
-            single.query_offset =
-                Int64(i) + (problem.causal == ck_causal.CK_CAUSAL_TOP_LEFT ? 0 : length - Int64(shape.queries))
-            single.causal = ck_causal.CK_CAUSAL_OFFSET
-        }
-        var o = [Float](repeating: .nan, count: shape.valueDim)
-        var lse = [Float](repeating: .nan, count: 1)
-        var options = ck_options_default()
-        options.isa = isa
-        options.threads = Int32(threads)
-        let status = withUnsafePointer(to: length) { lengths in
-            o.withUnsafeMutableBufferPointer { o in
-                lse.withUnsafeMutableBufferPointer { lse in
-                    if single.kv_lengths != nil { (single.kv_lengths, single.kv_lengths_count) = (lengths, 1) }
-                    single.o = ck_operand(
-                        data: o.baseAddress, count: Int64(o.count), offset: 0, batch_stride: 0, head_stride: 0,
-                        row_stride: Int64(o.count), dtype: .CK_F32)
-                    single.lse = ck_operand(
-                        data: lse.baseAddress, count: 1, offset: 0, batch_stride: 0, head_stride: 0, row_stride: 1,
-                        dtype: .CK_F32)
-                    return ck_attention_forward(ck_kernel.CK_FUSED, &single, &options, nil)
-                }
-            }
-        }
-        try #require(status == ck_status.CK_OK)
-        return (o + lse).map(\.bitPattern)
     }
 }
 

@@ -54,6 +54,24 @@ import Testing
         }
     }
 
+    static let rules: [AttentionCase.Masking] = [
+        [.window, .segments], [.bottomRight, .prefix, .queryLengths, .keyLengths], [.blocks, .alibi, .sinks],
+        [.softcap, .normalize, .headScales, .bottomRight],
+    ]
+
+    /// Calls with windows, segments or score options are widened on every ISA, by every kernel.
+    @Test(arguments: [DataType.bfloat16, .float16], Self.rules) func rulesWidenTheirInputs(
+        type: DataType, masking: AttentionCase.Masking
+    ) throws {
+        let attention = TypedAttentionCase(Self.shape, .uniform(type), masking: masking, layout: .padded, seed: 6)
+        for kernel in Self.kernels {
+            for isa in Isas.all {
+                let result = try attention.run(kernel, isa: isa, threads: 2)
+                expectSameBits(result.bits, try attention.widenedResult(kernel, isa: isa).bits, "\(isa.name)")
+            }
+        }
+    }
+
     /// A row that sees one key returns that row of V: every conversion, on every ISA, bit for bit.
     @Test(arguments: DataType.allCases, DataType.allCases) func oneKeyConvertsItsValue(v: DataType, o: DataType) throws
     {

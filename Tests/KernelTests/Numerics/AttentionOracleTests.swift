@@ -21,6 +21,11 @@ import Testing
     static let maskings: [AttentionCase.Masking] = [
         [], .topLeft, .bottomRight, .keep, .drop, .bias, .keyLengths, [.bottomRight, .keyLengths],
         [.topLeft, .keep, .bias, .keyLengths], [.bottomRight, .drop, .bias],
+        .window, [.bottomRight, .queryLengths, .keyLengths], [.topLeft, .prefix], .segments, .blocks, .softcap,
+        .normalize, .headScales, .alibi, .sinks, [.bottomRight, .window, .sinks, .softcap],
+        [.topLeft, .segments, .blocks, .alibi, .bias],
+        [.bottomRight, .window, .prefix, .queryLengths, .keyLengths, .sinks],
+        [.normalize, .headScales, .softcap, .alibi, .keep, .bias, .sinks, .segments],
     ]
 
     @Test(arguments: shapes, maskings) func agreesWithTheOracle(shape: Shape, masking: AttentionCase.Masking) throws {

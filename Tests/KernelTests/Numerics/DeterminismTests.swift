@@ -8,6 +8,9 @@ import Testing
     static let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 150, keys: 1300, headDim: 40, valueDim: 24)
     static let maskings: [AttentionCase.Masking] = [
         [], .bottomRight, [.topLeft, .keyLengths], .keep, [.bottomRight, .drop, .bias, .keyLengths],
+        [.bottomRight, .window, .sinks], [.topLeft, .prefix, .segments, .queryLengths], [.blocks, .alibi, .sinks],
+        [.bottomRight, .softcap, .normalize, .headScales],
+        [.window, .segments, .blocks, .softcap, .alibi, .bias, .sinks],
     ]
 
     @Test(arguments: maskings) func sameBitsOnEveryFMAInstructionSetAndThreadCount(

@@ -56,6 +56,38 @@ import Testing
         }
     }
 
+    static let rules: [AttentionCase.Masking] = [
+        [.window], [.bottomRight, .window, .sinks, .keyLengths], [.window, .softcap, .normalize], [.segments, .alibi],
+        [.blocks, .window, .alibi], [.topLeft, .prefix, .keyLengths], [.window, .queryLengths, .headScales, .sinks],
+    ]
+
+    /// Keys that no query sees by window, segments, blocks or prefix, and queries beyond their length.
+    @Test(arguments: poisons, rules) func keysThatNobodySees(poison: Float, rules: AttentionCase.Masking) throws {
+        let attention = AttentionCase(Self.shape, masking: rules, seed: 6)
+        var seen = [Bool](repeating: false, count: 2 * 200)
+        var weights = [Double](repeating: 0, count: 200)
+        attention.forEachRow { b, h, i in
+            ck_oracle_attention_row(&attention.problem, Int64(b), Int64(h), Int64(i), nil, nil, &weights, nil)
+            for j in 0..<200 where weights[j] != 0 { seen[b * 200 + j] = true }
+        }
+        let hidden = seen.indices.filter { !seen[$0] }
+        try #require(!hidden.isEmpty && hidden.count < 300 || rules.contains(.blocks))
+        let clean = try Self.kernels.map { kernel in
+            try Isas.all.map { try attention.run(kernel, isa: $0, threads: 2).bits }
+        }
+        for index in hidden { poisonKey(attention, index / 200, index % 200, poison) }
+        if let lengths = attention.problem.query_lengths.data {
+            attention.forEachRow { b, h, i in
+                for c in 0..<24 where i >= lengths[b] { attention.row(\.q, b, h, i)[c] = poison }
+            }
+        }
+        for (kernel, expected) in zip(Self.kernels, clean) {
+            for (isa, bits) in zip(Isas.all, expected) {
+                expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, bits, "\(kernel) \(isa.name)")
+            }
+        }
+    }
+
     @Test(arguments: kernels, [Float.nan, .infinity]) func visibleValuesPropagate(kernel: ck_kernel, value: Float)
         throws
     {
