@@ -347,7 +347,7 @@ typedef struct ck_attention_problem {
     ck_kv_append append;
     // For bf16 Q, K and V where the ISA has a bf16 dot product, which takes probabilities rounded to
     // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
-    // the speed. Few query rows a KV head always widen, so only with true does decode equal prefill here.
+    // the speed. Either way decode equals prefill; with true, few query rows a KV head have a faster kernel.
     bool f32_probabilities;
     // All of the following are off when zero.
     ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0
