@@ -105,24 +105,27 @@ import Testing
     ) throws {
         let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: 75, keys: 1300, headDim: 40, valueDim: 24)
         for isa in Isas.all {
-            let attention = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .bshd, seed: 9)
-            let whole = try attention.run(ck_kernel.CK_FUSED, isa: isa)
-            for threads in [2, 2 * usableCores] {
-                expectSameBits(try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: threads).bits, whole.bits)
-            }
-            let padded = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .padded, seed: 9)
-            expectSameBits(try padded.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, whole.bits)
-            // A row alone is widened, whatever the ISA has: it equals the others where they are.
-            attention.problem.f32_probabilities = true
-            let widened = try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2)
-            var row = 0
-            try attention.widened.forEachRow { b, h, i in
-                defer { row += 1 }
-                guard (b + h + i) % 11 == 0 else { return }
-                let output = widened.output[row * shape.valueDim..<(row + 1) * shape.valueDim]
-                let alone = try attention.alone(b, h, i, isa: isa, threads: 1 + i % 3)
-                expectSameBits(
-                    alone.bits, (output + [widened.lse[row]]).map(\.bitPattern), "row \(b) \(h) \(i) \(isa.name)")
+            // With the bf16 dot product, where the ISA has one, and without.
+            for keepsFloats in [false, true] {
+                let attention = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .bshd, seed: 9)
+                attention.problem.f32_probabilities = keepsFloats
+                let whole = try attention.run(ck_kernel.CK_FUSED, isa: isa)
+                for threads in [2, 2 * usableCores] {
+                    expectSameBits(try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: threads).bits, whole.bits)
+                }
+                let padded = TypedAttentionCase(shape, .uniform(type), masking: masking, layout: .padded, seed: 9)
+                padded.problem.f32_probabilities = keepsFloats
+                expectSameBits(try padded.run(ck_kernel.CK_FUSED, isa: isa, threads: 2).bits, whole.bits)
+                var row = 0
+                try attention.widened.forEachRow { b, h, i in
+                    defer { row += 1 }
+                    guard (b + h + i) % 11 == 0 else { return }
+                    let output = whole.output[row * shape.valueDim..<(row + 1) * shape.valueDim]
+                    let alone = try attention.alone(b, h, i, isa: isa, threads: 1 + i % 3)
+                    expectSameBits(
+                        alone.bits, (output + [whole.lse[row]]).map(\.bitPattern),
+                        "row \(b) \(h) \(i) \(isa.name) \(keepsFloats)")
+                }
             }
         }
     }
