@@ -40,6 +40,7 @@ let package = Package(
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
+        .library(name: "Transformer", targets: ["Transformer"]),
     ],
     targets: [
         .target(
@@ -56,6 +57,9 @@ let package = Package(
         .target(name: "HalfPrecision"),
         .target(name: "Safetensors", dependencies: ["HalfPrecision"]),
         .target(name: "ONNXOperators", dependencies: ["AttentionKernels"]),
+        .target(
+            name: "Transformer", dependencies: ["AttentionKernels"],
+            swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(
             name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],
@@ -68,6 +72,9 @@ let package = Package(
             name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
         .testTarget(
             name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
+        .testTarget(
+            name: "TransformerTests", dependencies: ["Transformer", "TestSupport", "AllocationCounter"],
+            path: "Tests/TransformerTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,7 +1,7 @@
 import CKernels
 
 /// A function of each element of a product.
-public enum Activation: String, Sendable, Hashable, CaseIterable {
+public enum Activation: String, Sendable, Hashable, CaseIterable, Codable {
     /// The element itself.
     case none
     /// `max(y, 0)`.
