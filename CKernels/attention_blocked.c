@@ -1,12 +1,8 @@
 // The driver of the blocked kernel. One task is a block of query rows of one head: S = Q K^T by the
 // packed GEMM, softmax by rows, O = P V by the packed GEMM. A task's scores, rows x seqlen_k, stay in
 // its worker's workspace, and so do f32 copies of the operands that are stored in 16 bits or pages.
-#include "attention.h"
-#include "gemm.h"
-#include "kv_cache.h"
-#include "numerics.h"
+#include "attention_rows.h"
 #include "parallel.h"
-#include "problem.h"
 
 typedef struct {
     float *scores;       // [rows][seqlen_k]
@@ -26,50 +22,13 @@ typedef struct {
     blocked_scratch *scratch;  // [threads]
 } blocked_run;
 
-static bool keys_in_place(const ck_attention_problem *const p, const ck_operand *const x) {
-    return x->dtype == CK_F32 && !ck_is_paged(p);
-}
-
 static int64_t scratch_stride(const ck_operand *const x, const int64_t columns) {
     return x->dtype == CK_F32 ? x->row_stride : columns;
 }
 
-static float *take_keys(ck_arena *const arena, const ck_attention_problem *const p, const ck_operand *const x,
-                        const int64_t columns) {
-    return keys_in_place(p, x) ? NULL : ck_arena_take(arena, p->seqlen_k * columns, sizeof(float));
-}
-
-static float *take_widened(ck_arena *const arena, const ck_operand *const x, const int64_t rows,
-                           const int64_t columns) {
-    return x->dtype == CK_F32 ? NULL : ck_arena_take(arena, rows * columns, sizeof(float));
-}
-
-// Rows of an operand in f32: where they lie, or widened into the scratch.
-typedef struct {
-    const float *rows;
-    int64_t stride;
-} f32_rows;
-
-// S = scale_log2 Q K^T of some rows and keys, or Q K^T where more is to come; C is still to be set.
-static ck_gemm_operation score_product(const ck_attention_problem *const p, const int64_t rows,
-                                       const int64_t keys, const f32_rows q, const f32_rows k) {
-    return (ck_gemm_operation){.m = rows,
-                               .n = keys,
-                               .k = p->head_dim,
-                               .a = q.rows,
-                               .b = k.rows,
-                               .a_row_stride = q.stride,
-                               .a_k_stride = 1,
-                               .b_k_stride = 1,
-                               .b_column_stride = k.stride,
-                               .c_row_stride = p->seqlen_k,
-                               .c_column_stride = 1,
-                               .alpha = ck_transforms_scores(p) ? 1 : (float)((double)p->scale * CK_LOG2E)};
-}
-
 // O = P V of some rows and keys; A and C are still to be set.
 static ck_gemm_operation value_product(const ck_attention_problem *const p, const int64_t rows,
-                                       const int64_t keys, const f32_rows v, const int64_t o_stride) {
+                                       const int64_t keys, const ck_f32_rows v, const int64_t o_stride) {
     return (ck_gemm_operation){.m = rows,
                                .n = p->value_dim,
                                .k = keys,
@@ -92,17 +51,17 @@ static blocked_run layout(const ck_attention_call *const call, ck_arena *const a
     for (int32_t worker = 0; worker < run.threads; ++worker) {
         blocked_scratch scratch = {.scores = ck_arena_take(arena, run.rows * p->seqlen_k, sizeof(float)),
                                    .lse = ck_arena_take(arena, run.rows, sizeof(float)),
-                                   .q = take_widened(arena, &p->q, run.rows, p->head_dim),
-                                   .k = take_keys(arena, p, &p->k, p->head_dim),
-                                   .v = take_keys(arena, p, &p->v, p->value_dim),
-                                   .o = take_widened(arena, &p->o, run.rows, p->value_dim)};
+                                   .q = ck_take_widened(arena, &p->q, run.rows, p->head_dim),
+                                   .k = ck_take_keys(arena, p, &p->k, p->seqlen_k, p->head_dim),
+                                   .v = ck_take_keys(arena, p, &p->v, p->seqlen_k, p->value_dim),
+                                   .o = ck_take_widened(arena, &p->o, run.rows, p->value_dim)};
         if (p->scores.normalize_qk) scratch.key_factors = ck_arena_take(arena, p->seqlen_k, sizeof(float));
         // The two products take turns in the same packing buffers.
         ck_arena scores = *arena, values = *arena;
-        const f32_rows q = {.stride = scratch_stride(&p->q, p->head_dim)};
-        const f32_rows k = {.stride = keys_in_place(p, &p->k) ? p->k.row_stride : p->head_dim};
-        const f32_rows v = {.stride = keys_in_place(p, &p->v) ? p->v.row_stride : p->value_dim};
-        const ck_gemm_operation score_sizes = score_product(p, run.rows, p->seqlen_k, q, k);
+        const ck_f32_rows q = {.stride = scratch_stride(&p->q, p->head_dim)};
+        const ck_f32_rows k = {.stride = ck_keys_in_place(p, &p->k) ? p->k.row_stride : p->head_dim};
+        const ck_f32_rows v = {.stride = ck_keys_in_place(p, &p->v) ? p->v.row_stride : p->value_dim};
+        const ck_gemm_operation score_sizes = ck_score_product(p, run.rows, p->seqlen_k, q, k, p->seqlen_k);
         const ck_gemm_operation value_sizes =
             value_product(p, run.rows, p->seqlen_k, v, scratch_stride(&p->o, p->value_dim));
         scratch.score_gemm = ck_gemm_serial_take(&scores, call->ops, &score_sizes);
@@ -136,45 +95,13 @@ static blocked_task task_of(const blocked_run *const run, const int64_t index) {
     return t;
 }
 
-static f32_rows queries_of(const blocked_run *const run, const blocked_task *const t, float *const scratch) {
-    const ck_attention_problem *const p = run->call->problem;
-    const void *const first = ck_row(&p->q, t->batch, t->head, t->row);
-    if (!scratch) return (f32_rows){first, p->q.row_stride};
-    const ck_widen_rows widen = {.dtype = p->q.dtype,
-                                 .source = first,
-                                 .stride = p->q.row_stride,
-                                 .rows = t->rows,
-                                 .columns = p->head_dim,
-                                 .target = scratch};
-    run->call->ops->widen_rows(&widen);
-    return (f32_rows){scratch, p->head_dim};
-}
-
-// K or V of the task's keys.
-static f32_rows keys_of(const blocked_run *const run, const blocked_task *const t, const ck_operand *const x,
-                        const int64_t columns, float *const scratch) {
-    const ck_attention_problem *const p = run->call->problem;
-    const int64_t kv_head = t->head / (p->heads / p->kv_heads);
-    if (!scratch) return (f32_rows){ck_row(x, t->batch, kv_head, t->first_key), x->row_stride};
-    for (int64_t key = t->first_key, stop; key < t->end_key; key = stop) {
-        stop = ck_key_run(p, key, t->end_key);
-        const ck_widen_rows widen = {.dtype = x->dtype,
-                                     .source = ck_key_row(p, x, t->batch, kv_head, key),
-                                     .stride = x->row_stride,
-                                     .rows = stop - key,
-                                     .columns = columns,
-                                     .target = scratch + (key - t->first_key) * columns};
-        run->call->ops->widen_rows(&widen);
-    }
-    return (f32_rows){scratch, columns};
-}
-
 static void compute_scores(const blocked_run *const run, const blocked_task *const t,
                            const blocked_scratch *const scratch) {
     const ck_attention_problem *const p = run->call->problem;
-    const f32_rows q = queries_of(run, t, scratch->q);
-    const f32_rows k = keys_of(run, t, &p->k, p->head_dim, scratch->k);
-    ck_gemm_operation product = score_product(p, t->rows, t->end_key - t->first_key, q, k);
+    const ck_f32_rows q = ck_query_rows(run->call, t->batch, t->head, t->row, t->rows, scratch->q);
+    const ck_f32_rows k =
+        ck_key_rows(run->call, &p->k, t->batch, t->head, t->first_key, t->end_key, p->head_dim, scratch->k);
+    ck_gemm_operation product = ck_score_product(p, t->rows, t->end_key - t->first_key, q, k, p->seqlen_k);
     product.c = scratch->scores + t->first_key;
     ck_gemm_serial_run(run->call->ops, &scratch->score_gemm, &product);
 }
@@ -198,7 +125,8 @@ static void compute_values(const blocked_run *const run, const blocked_task *con
     const ck_attention_problem *const p = run->call->problem;
     const int64_t keys = t->end_key - t->first_key;
     const float *const weights = scratch->scores + t->first_key;
-    const f32_rows v = keys_of(run, t, &p->v, p->value_dim, scratch->v);
+    const ck_f32_rows v =
+        ck_key_rows(run->call, &p->v, t->batch, t->head, t->first_key, t->end_key, p->value_dim, scratch->v);
     void *const target = ck_row(&p->o, t->batch, t->head, t->row);
     float *const o = scratch->o ? scratch->o : target;
     const int64_t o_stride = scratch->o ? p->value_dim : p->o.row_stride;

@@ -107,7 +107,7 @@ static double operand_bytes(const ck_attention_problem *const p) {
     if (p->lse.data || p->lse.count != 0) floats += rows;
     if (p->weights.data || p->weights.count != 0) floats += rows * (double)p->seqlen_k;
     const ck_score_operand *const x[] = {&p->mask, &p->bias};
-    const double element[] = {1, sizeof(float)};
+    const double element[] = {1, (double)ck_element_bytes(p->bias_dtype)};
     const bool given[] = {p->mask_kind != CK_MASK_NONE, p->bias.data || p->bias.count != 0};
     double bytes = floats * sizeof(float) +
                    rows * (double)(p->head_dim * ck_element_bytes(p->q.dtype) +

@@ -113,11 +113,20 @@ typedef struct {
 typedef struct {
     const ck_attention_problem *problem;
     int64_t batch, head, row, rows;
-    float *scores;  // [rows][stride], columns first_key ..< end_key valid
-    int64_t stride, first_key, end_key;
-    float *key_factors;  // [stride] for the keys' inverse norms, or null
-    float *lse;          // [rows]
+    float *scores;                       // [rows][stride], those of keys first_key ..< end_key valid
+    int64_t origin;                      // the key of column 0
+    int64_t stride, first_key, end_key;  // first_key: a multiple of 16
+    float *key_factors;                  // [stride] for the keys' inverse norms, or null
+    float *lse;                          // [rows]
 } ck_softmax_rows;
+
+// The same from a known lse, which is read: weight[j] = 2^(s[j] + added[j] - lse), masked ones -0.
+// entropy[row], if not null, takes in -sum of w ln w over keys first_counted ..< end_key.
+typedef struct {
+    ck_softmax_rows rows;
+    int64_t first_counted;
+    double *entropy;
+} ck_map_rows;
 
 // O = P V with masked weights (-0) left out, not multiplied: for V that holds NaN or Inf. The sums are
 // those of the GEMM, element for element.
@@ -176,6 +185,7 @@ typedef struct ck_ops {
     void (*widen_rows)(const ck_widen_rows *rows);
     void (*narrow_rows)(const ck_narrow_rows *rows);
     void (*softmax_rows)(const ck_softmax_rows *rows);
+    void (*map_rows)(const ck_map_rows *rows);
     void (*careful_values)(const ck_careful_values *values);
     void (*attention_task)(const ck_fused_task *task);
     // Folds the partial states of `rows` rows over all chunks, left to right, and writes O and lse.

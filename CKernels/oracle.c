@@ -67,8 +67,9 @@ static double bias_of(const ck_attention_problem *const p, const int64_t b, cons
                       const int64_t j) {
     const ck_score_operand *const x = &p->bias;
     if (!x->data) return 0;
-    return ((const float *)x->data)[x->offset + b * x->batch_stride + h * x->head_stride + i * x->row_stride +
-                                    j * x->column_stride];
+    const int64_t index =
+        x->offset + b * x->batch_stride + h * x->head_stride + i * x->row_stride + j * x->column_stride;
+    return ck_load(p->bias_dtype, x->data, index);
 }
 
 static double head_value(const ck_head_values *const x, const int64_t h, const double none) {

@@ -2,6 +2,7 @@
 // that is why KC and the KV chunk are constants in numerics.h and not choices of the plan.
 #include "plan.h"
 
+#include "attention_maps.h"
 #include "kv_cache.h"
 #include "numerics.h"
 #include "ops.h"
@@ -117,4 +118,33 @@ int64_t ck_plan_blocked_rows(const ck_ops *const ops, const ck_attention_problem
     const int64_t mr = ops->gemm_rows, heads = p->batch * p->heads;
     const int64_t wanted = threads == 1 ? 1 : ck_ceil_div(4 * (int64_t)threads, ck_max(heads, 1));
     return balanced(p->seqlen_q, ck_min(240, ck_max(mr, ck_ceil_div(p->seqlen_q, wanted))), mr);
+}
+
+// Maps: 96 rows serve every packed strip of K, a multiple of the rows of every tile; with CK_MAP_KEYS their
+// weights take 96 KB of L2.
+#define MAP_ROWS 96
+
+ck_map_plan ck_plan_maps(const ck_attention_problem *const p, const ck_attention_maps *const m,
+                         const int32_t threads) {
+    ck_map_plan plan = {.tile_rows = ck_max(1, ck_min(MAP_ROWS, m->queries)),
+                        .finds_top = ck_wants(&m->top_weights) || ck_wants(&m->top_keys)};
+    const bool rows = plan.finds_top || ck_wants(&m->entropy) || (ck_wants(&m->weights) && !m->head_mean);
+    const bool columns =
+        ck_wants(&m->column_mass) || ck_wants(&m->pooled) || (ck_wants(&m->weights) && m->head_mean);
+    const int64_t heads = p->batch * p->heads;
+    plan.row_blocks = ck_ceil_div(m->queries, plan.tile_rows);
+    plan.row_tasks = rows ? heads * plan.row_blocks : 0;
+    plan.band_rows = plan.tile_rows;
+    plan.strip_keys = CK_MAP_KEYS;
+    if (ck_wants(&m->pooled)) {
+        plan.band_rows = ck_max(m->pool_queries, ck_round_down(plan.tile_rows, m->pool_queries));
+        plan.strip_keys = ck_max(m->pool_keys, ck_round_down(CK_MAP_KEYS, m->pool_keys));
+        plan.cells = plan.band_rows / m->pool_queries * (plan.strip_keys / m->pool_keys);
+    }
+    plan.strips = ck_ceil_div(m->keys, plan.strip_keys);
+    plan.column_tasks = columns ? (m->head_mean ? ck_min(p->heads, 1) * p->batch : heads) * plan.strips : 0;
+    const double flops = 2.0 * (double)heads * (double)m->queries * (double)m->keys * (double)p->head_dim;
+    const int64_t tasks = ck_max(1, ck_max(plan.row_tasks, plan.column_tasks));
+    plan.threads = (int32_t)ck_min(worthwhile_threads(flops, threads), tasks);
+    return plan;
 }

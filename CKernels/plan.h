@@ -203,6 +203,21 @@ static inline int64_t ck_partial_floats(const ck_attention_problem *const proble
     return CK_PARTIAL_HEAD + problem->value_dim;
 }
 
+// Keys of a tile of maps, anchored at absolute key index.
+#define CK_MAP_KEYS 256
+
+typedef struct {
+    int32_t threads;
+    int64_t tile_rows;
+    bool finds_top;
+    int64_t row_blocks, row_tasks;  // blocks of tile_rows a head; 0 tasks if nothing needs that pass
+    int64_t strip_keys, strips, column_tasks;
+    int64_t band_rows;  // whole rows of cells, a tile of rows if nothing is pooled
+    int64_t cells;      // of a band and strip
+} ck_map_plan;
+
+ck_map_plan ck_plan_maps(const ck_attention_problem *problem, const ck_attention_maps *maps, int32_t threads);
+
 // Query rows a task of the blocked kernel: their scores against all keys stay in its workspace.
 int64_t ck_plan_blocked_rows(const struct ck_ops *ops, const ck_attention_problem *problem, int32_t threads);
 

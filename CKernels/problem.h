@@ -12,6 +12,8 @@ ck_status ck_attention_validate(ck_kernel kernel, const ck_attention_problem *pr
                                 ck_diagnosis *diagnosis);
 // A diagnosis of one state has its index in `dimension` where that is not about an axis.
 ck_status ck_merge_validate(const ck_merge_problem *problem, ck_diagnosis *diagnosis);
+ck_status ck_maps_validate(const ck_attention_problem *problem, const ck_attention_maps *maps, ck_check check,
+                           ck_diagnosis *diagnosis);
 ck_status ck_gemm_validate(ck_kernel kernel, const ck_gemm_problem *problem, ck_check check,
                            ck_diagnosis *diagnosis);
 // Replaces CK_ALL_THREADS and CK_ISA_AUTO by what they stand for here.
@@ -117,6 +119,13 @@ static inline float ck_matrix_value(const ck_matrix *const x, const void *const 
 static inline int64_t ck_score_index(const ck_score_operand *const x, const int64_t batch, const int64_t head,
                                      const int64_t row) {
     return x->offset + batch * x->batch_stride + head * x->head_stride + row * x->row_stride;
+}
+
+// The bias of key `key`, whose row begins at ck_score_index.
+static inline float ck_bias_at(const ck_attention_problem *const p, const int64_t batch, const int64_t head,
+                               const int64_t row, const int64_t key) {
+    return ck_load(p->bias_dtype, p->bias.data,
+                   ck_score_index(&p->bias, batch, head, row) + key * p->bias.column_stride);
 }
 
 // The byte of the block mask that decides for key `key` of (batch, head, row).

@@ -18,7 +18,17 @@ typedef struct {
     const ck_attention_problem *problem;
     float *scores;  // [threads][seqlen_q][seqlen_k]
     float *sums;    // [threads][value_dim]
+    // [threads][head_dim] and [threads][the wider of K and V]; null where all that is read is f32
+    float *query, *key;
 } naive_run;
+
+// A row in f32: where it lies, or widened into `scratch`. One look at the type a row, not one an element.
+static const float *f32_row(const ck_dtype dtype, const void *const row, const int64_t columns,
+                            float *const scratch) {
+    if (dtype == CK_F32) return row;
+    for (int64_t c = 0; c < columns; ++c) scratch[c] = ck_load(dtype, row, c);
+    return scratch;
+}
 
 // Masked slots hold -0 in the weights: they add nothing, and pass 3 leaves their V alone.
 #define MASKED_WEIGHT (-0.0f)
@@ -36,26 +46,22 @@ static bool is_visible(const ck_attention_problem *const p, const int64_t b, con
         const bool set = mask[ck_score_index(&p->mask, b, h, i) + j * p->mask.column_stride] != 0;
         if (set != (p->mask_kind == CK_MASK_KEEP)) return false;
     }
-    const float *const bias = p->bias.data;
-    return !bias || bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride] != -INFINITY;
+    return !p->bias.data || ck_bias_at(p, b, h, i, j) != -INFINITY;
 }
 
-static float inverse_norm(const ck_dtype dtype, const void *const row, const int64_t d) {
+static float inverse_norm(const float *const row, const int64_t d) {
     float sum = 0;
-    for (int64_t c = 0; c < d; ++c) sum += ck_load(dtype, row, c) * ck_load(dtype, row, c);
+    for (int64_t c = 0; c < d; ++c) sum += row[c] * row[c];
     return 1.0f / fmaxf(sqrtf(sum), 1e-12f);
 }
 
 // The score of one visible key, in the order that CKernels.h gives.
-static float score_of(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
-                      const int64_t j) {
+static float score_of(const ck_attention_problem *const p, const float *const q, const float *const k,
+                      const int64_t b, const int64_t h, const int64_t i, const int64_t j) {
     const ck_score_options *const x = &p->scores;
-    const void *const q = ck_row(&p->q, b, h, i);
-    const void *const k = ck_key_row(p, &p->k, b, h / (p->heads / p->kv_heads), j);
     float dot = 0;
-    for (int64_t c = 0; c < p->head_dim; ++c) dot += ck_load(p->q.dtype, q, c) * ck_load(p->k.dtype, k, c);
-    if (x->normalize_qk)
-        dot *= inverse_norm(p->q.dtype, q, p->head_dim) * inverse_norm(p->k.dtype, k, p->head_dim);
+    for (int64_t c = 0; c < p->head_dim; ++c) dot += q[c] * k[c];
+    if (x->normalize_qk) dot *= inverse_norm(q, p->head_dim) * inverse_norm(k, p->head_dim);
     float score = p->scale * dot * ck_head_value(&x->head_scales, h, 1);
     if (x->softcap > 0) score = x->softcap * tanhf(score / x->softcap);
     if (x->function) {
@@ -75,19 +81,26 @@ static float score_of(const ck_attention_problem *const p, const int64_t b, cons
         const int64_t distance = i + ck_position_offset(p, b) - j;
         score -= ck_head_value(&x->alibi_slopes, h, 0) * (float)(distance < 0 ? -distance : distance);
     }
-    const float *const bias = p->bias.data;
-    return bias ? score + bias[ck_score_index(&p->bias, b, h, i) + j * p->bias.column_stride] : score;
+    return p->bias.data ? score + ck_bias_at(p, b, h, i, j) : score;
 }
 
 // Pass 1: S, -inf where masked.
-static void compute_scores(const ck_attention_problem *const p, const int64_t b, const int64_t h,
+static void compute_scores(const naive_run *const run, const int64_t b, const int64_t h, const int32_t worker,
                            float *const scores) {
+    const ck_attention_problem *const p = run->problem;
+    float *const query = run->query ? run->query + worker * p->head_dim : NULL;
+    float *const key = run->key ? run->key + worker * ck_max(p->head_dim, p->value_dim) : NULL;
+    const int64_t kv_head = h / (p->heads / p->kv_heads);
     const ck_key_rule rule = ck_key_rule_of(p, b);
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
         const ck_key_interval seen = ck_keys_seen(&rule, i);
+        const float *const q = f32_row(p->q.dtype, ck_row(&p->q, b, h, i), p->head_dim, query);
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
-            const bool visible = j >= seen.low && j < seen.high && is_visible(p, b, h, i, j);
-            scores[i * p->seqlen_k + j] = visible ? score_of(p, b, h, i, j) : -INFINITY;
+            float *const score = &scores[i * p->seqlen_k + j];
+            *score = -INFINITY;
+            if (j < seen.low || j >= seen.high || !is_visible(p, b, h, i, j)) continue;
+            const float *const k = f32_row(p->k.dtype, ck_key_row(p, &p->k, b, kv_head, j), p->head_dim, key);
+            *score = score_of(p, q, k, b, h, i, j);
         }
     }
 }
@@ -115,16 +128,20 @@ static void compute_softmax(const ck_attention_problem *const p, const int64_t b
 }
 
 // Pass 3: O = P V over the visible keys.
-static void compute_values(const ck_attention_problem *const p, const int64_t b, const int64_t h,
-                           const float *const weights, float *const sums) {
+static void compute_values(const naive_run *const run, const int64_t b, const int64_t h, const int32_t worker,
+                           const float *const weights) {
+    const ck_attention_problem *const p = run->problem;
     const int64_t kv_head = h / (p->heads / p->kv_heads);
+    float *const sums = run->sums + worker * p->value_dim;
+    float *const value = run->key ? run->key + worker * ck_max(p->head_dim, p->value_dim) : NULL;
     for (int64_t i = 0; i < p->seqlen_q; ++i) {
         for (int64_t c = 0; c < p->value_dim; ++c) sums[c] = 0;
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             const float weight = weights[i * p->seqlen_k + j];
             if (weight == 0 && signbit(weight)) continue;
-            const void *const v = ck_key_row(p, &p->v, b, kv_head, j);
-            for (int64_t c = 0; c < p->value_dim; ++c) sums[c] += weight * ck_load(p->v.dtype, v, c);
+            const float *const v =
+                f32_row(p->v.dtype, ck_key_row(p, &p->v, b, kv_head, j), p->value_dim, value);
+            for (int64_t c = 0; c < p->value_dim; ++c) sums[c] += weight * v[c];
         }
         void *const o = ck_row(&p->o, b, h, i);
         for (int64_t c = 0; c < p->value_dim; ++c) ck_store(p->o.dtype, o, c, sums[c]);
@@ -136,9 +153,9 @@ static void naive_head(void *const context, const int64_t index, const int32_t w
     const ck_attention_problem *const p = run->problem;
     const int64_t b = index / p->heads, h = index % p->heads;
     float *const scores = run->scores + worker * p->seqlen_q * p->seqlen_k;
-    compute_scores(p, b, h, scores);
+    compute_scores(run, b, h, worker, scores);
     compute_softmax(p, b, h, scores);
-    compute_values(p, b, h, scores, run->sums + worker * p->value_dim);
+    compute_values(run, b, h, worker, scores);
 }
 
 static int32_t naive_threads(const ck_attention_call *const call) {
@@ -149,9 +166,14 @@ static naive_run layout(const ck_attention_call *const call, ck_arena *const are
     const ck_attention_problem *const p = call->problem;
     int64_t floats;
     if (__builtin_mul_overflow(p->seqlen_q * p->seqlen_k, (int64_t)naive_threads(call), &floats)) floats = -1;
-    return (naive_run){.problem = p,
-                       .scores = ck_arena_take(arena, floats, sizeof(float)),
-                       .sums = ck_arena_take(arena, p->value_dim * naive_threads(call), sizeof(float))};
+    const int32_t threads = naive_threads(call);
+    naive_run run = {.problem = p,
+                     .scores = ck_arena_take(arena, floats, sizeof(float)),
+                     .sums = ck_arena_take(arena, p->value_dim * threads, sizeof(float))};
+    if (p->q.dtype != CK_F32) run.query = ck_arena_take(arena, p->head_dim * threads, sizeof(float));
+    if (p->k.dtype != CK_F32 || p->v.dtype != CK_F32)
+        run.key = ck_arena_take(arena, ck_max(p->head_dim, p->value_dim) * threads, sizeof(float));
+    return run;
 }
 
 void ck_attention_naive_measure(const ck_attention_call *const call, ck_arena *const arena) {

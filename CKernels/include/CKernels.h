@@ -111,6 +111,15 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_STATES,
     CK_ARG_STATE_O,
     CK_ARG_STATE_LSE,
+    CK_ARG_MAP_QUERIES,
+    CK_ARG_MAP_KEYS,
+    CK_ARG_COLUMN_MASS,
+    CK_ARG_ENTROPY,
+    CK_ARG_TOP_COUNT,
+    CK_ARG_TOP_WEIGHTS,
+    CK_ARG_TOP_KEYS,
+    CK_ARG_POOL,
+    CK_ARG_POOLED,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -340,7 +349,8 @@ typedef struct ck_attention_problem {
     int64_t query_offset;  // only with CK_CAUSAL_OFFSET, here or as `alignment`; any sign
     ck_mask_kind mask_kind;
     ck_score_operand mask;                // bytes
-    ck_score_operand bias;                // floats added to scale * QK^T; data null: none
+    ck_score_operand bias;                // added to scale * QK^T; data null: none
+    ck_dtype bias_dtype;                  // of its elements: CK_F32, CK_BF16 or CK_F16
     const int64_t *_Nullable kv_lengths;  // [kv_lengths_count == batch], or null
     int64_t kv_lengths_count;
     ck_kv_pages pages;
@@ -414,6 +424,33 @@ typedef struct ck_attention_explanation {
 ck_status ck_attention_explain(ck_kernel kernel, const ck_attention_problem *problem,
                                const ck_options *options, ck_attention_explanation *explanation,
                                ck_diagnosis *_Nullable diagnosis);
+
+// What is to be seen of the softmax of a call that has been made, without its matrix: maps of the rectangle of
+// queries first_query ..< first_query + queries and keys first_key ..< first_key + keys. A weight is
+// exp(score - lse), so rows of it sum to one, less the share of a sink, as exactly as the lse is (that of the
+// bf16 dot product: to 2^-8). Keys that a query does not see have weight 0.
+typedef struct ck_attention_maps {
+    int64_t first_query, queries, first_key, keys;
+    bool head_mean;                  // weights, column_mass and pooled are means over the heads, which are then 1
+    int64_t top_count;               // k of top_weights and top_keys
+    int64_t pool_queries, pool_keys;  // of a cell of `pooled`; cells at the far edges are smaller
+    // Each may be absent (data null, count 0). CK_F32, but top_keys CK_I32.
+    ck_operand weights;      // [batch, heads, queries, keys]
+    ck_operand column_mass;  // [batch, heads, keys]: sums over the queries; the row stride steps over keys
+    ck_operand entropy;      // [batch, heads, queries]: -sum over the keys of w ln w; the row stride over queries
+    // [batch, heads, queries, top_count]: the largest weights, in falling order, of equal ones the lowest key
+    // first, and their keys' absolute indices. NaN counts as largest. Beyond the keys a query sees: 0 and -1.
+    ck_operand top_weights, top_keys;
+    ck_operand pooled;  // [batch, heads, ceil(queries / pool_queries), ceil(keys / pool_keys)]: means of cells
+} ck_attention_maps;
+
+// `problem` is that of the call, of any kernel: its lse is read; its V, O and weights are not looked at, and it
+// appends nothing. The same bits for any number of threads, and of a rectangle as of the whole.
+ck_status ck_attention_map(const ck_attention_problem *problem, const ck_attention_maps *maps,
+                           const ck_options *options, ck_diagnosis *_Nullable diagnosis);
+ck_status ck_attention_map_workspace(const ck_attention_problem *problem, const ck_attention_maps *maps,
+                                     const ck_options *options, size_t *bytes,
+                                     ck_diagnosis *_Nullable diagnosis);
 
 // ---------------------------------------------------------------------------------------------
 // GEMM

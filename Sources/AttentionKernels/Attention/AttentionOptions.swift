@@ -9,9 +9,9 @@ public struct AttentionOptions: Sendable {
     public var scale: Float?
     /// A mask of bytes, broadcastable to `[batch, heads, queryLength, keyLength]`.
     public var mask: AttentionMask?
-    /// Numbers added to the scaled scores, broadcastable to `[batch, heads, queryLength, keyLength]`; minus infinity
-    /// hides a key.
-    public var bias: (any StridedTensor<Float>)?
+    /// Numbers added to the scaled scores, broadcastable to `[batch, heads, queryLength, keyLength]`, of any
+    /// ``TensorElement``; minus infinity hides a key.
+    public var bias: (any StridedTensor)?
     /// How many keys each sequence really has, from 0 to `keyLength`: one for each of the batch.
     public var keyLengths: [Int]?
     /// Whether the probabilities of `BFloat16` query, key and value stay in `Float`. Otherwise, where the machine has a dot
@@ -29,7 +29,7 @@ public struct AttentionOptions: Sendable {
     /// Options; by default every query sees every key.
     public init(
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil, keepsFloatProbabilities: Bool = false,
+        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil, keepsFloatProbabilities: Bool = false,
         visibility: KeyVisibility = KeyVisibility(), scores: ScoreOptions = ScoreOptions()
     ) {
         self.causality = causality

@@ -16,6 +16,14 @@ struct OutputPlace {
         layout = output.layout
     }
 
+    /// Memory whose owner the caller keeps alive.
+    init(unsafe start: UnsafeMutableRawPointer?, count: Int, _ dataType: DataType, _ layout: AttentionLayout) {
+        self.start = start
+        self.count = count
+        self.dataType = dataType
+        self.layout = layout
+    }
+
     /// A contiguous output that does not exist yet.
     init(measuring layout: AttentionLayout, _ dataType: DataType) {
         start = nil
@@ -66,7 +74,8 @@ extension AttentionProblem {
             problem.mask = try scoreOperand(.mask, UnsafeRawPointer(mask.start), mask.count, mask.layout)
         }
         if let bias {
-            problem.bias = try scoreOperand(.bias, UnsafeRawPointer(bias.start), bias.count, bias.layout)
+            problem.bias = try scoreOperand(.bias, bias.start, bias.count, bias.layout)
+            problem.bias_dtype = bias.dataType.cValue
         }
         if let cache { cache.set(&problem) }
         try setRules(&problem)

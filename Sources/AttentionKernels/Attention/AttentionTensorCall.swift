@@ -107,12 +107,19 @@ struct AttentionTensorCall {
     private var biasInput: BiasInput? {
         @_lifetime(borrow self)
         get throws(KernelError) {
-            guard let bias = options.bias?.view else { return nil }
-            let layout = try ScoreLayout(.bias, shape: bias.shape, strides: bias.strides, offset: bias.offset)
-            let storage = bias.tensor.storage
-            let input = BiasInput(unsafe: UnsafePointer(storage.start), count: storage.count, layout)
-            return _overrideLifetime(input, borrowing: self)
+            guard let bias = options.bias else { return nil }
+            return _overrideLifetime(try Self.input(bias), borrowing: self)
         }
+    }
+
+    /// The elements of a bias that the call keeps alive.
+    @_lifetime(immortal)
+    private static func input<Element>(_ bias: some StridedTensor<Element>) throws(KernelError) -> BiasInput {
+        let view = bias.view
+        let layout = try ScoreLayout(.bias, shape: view.shape, strides: view.strides, offset: view.offset)
+        let storage = view.tensor.storage
+        return BiasInput(
+            unsafe: UnsafeRawPointer(storage.start), count: storage.count, Element.dataType, layout)
     }
 
     private func contiguousPlace(_ tensor: Tensor, width: Int) -> OutputPlace {

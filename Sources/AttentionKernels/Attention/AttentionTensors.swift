@@ -27,7 +27,7 @@ extension AttentionKernel {
     public func forward<Element>(
         query: some StridedTensor<Element>, key: some StridedTensor, value: some StridedTensor,
         causality: Causality = .none, scale: Float? = nil, mask: AttentionMask? = nil,
-        bias: (any StridedTensor<Float>)? = nil, keyLengths: [Int]? = nil, execution: Execution = .shared
+        bias: (any StridedTensor)? = nil, keyLengths: [Int]? = nil, execution: Execution = .shared
     ) throws(KernelError) -> TypedTensor<Element> {
         let options = AttentionOptions(
             causality: causality, scale: scale, mask: mask, bias: bias, keyLengths: keyLengths)

@@ -38,24 +38,27 @@ public struct MaskInput: ~Escapable {
     }
 }
 
-/// Borrowed numbers added to the scaled scores; minus infinity hides a key.
+/// Borrowed numbers added to the scaled scores, `Float`, ``BFloat16`` or `Float16`; minus infinity hides a key.
 public struct BiasInput: ~Escapable {
-    let start: UnsafePointer<Float>?
+    let start: UnsafeRawPointer?
     let count: Int
+    let dataType: DataType
     let layout: ScoreLayout
 
     /// The elements of `elements` laid out as `layout`, which the call checks.
     @_lifetime(copy elements)
-    public init(_ elements: Span<Float>, _ layout: ScoreLayout) {
-        (start, count) = elements.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }
+    public init<Element: TensorElement>(_ elements: Span<Element>, _ layout: ScoreLayout) {
+        (start, count) = elements.withUnsafeBufferPointer { (UnsafeRawPointer($0.baseAddress), $0.count) }
+        dataType = Element.dataType
         self.layout = layout
     }
 
     /// Elements whose owner the caller keeps alive.
     @_lifetime(immortal)
-    init(unsafe start: UnsafePointer<Float>?, count: Int, _ layout: ScoreLayout) {
+    init(unsafe start: UnsafeRawPointer?, count: Int, _ dataType: DataType, _ layout: ScoreLayout) {
         self.start = start
         self.count = count
+        self.dataType = dataType
         self.layout = layout
     }
 }

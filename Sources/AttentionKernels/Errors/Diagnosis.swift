@@ -32,13 +32,21 @@ extension KernelError {
             case .CK_BAD_VALUE where argument == .softcap: "it is \(describe(argument)); it should be 0 or more"
             case .CK_BAD_VALUE where argument == .queryOffset:
                 "it is \(actual); with ALiBi it should be in -\(expected) ... \(expected)"
+            case .CK_BAD_VALUE where argument == .mapQueries || argument == .mapKeys:
+                "they are \(describe(argument)); they should be inside 0 ..< \(expected)"
+            case .CK_BAD_VALUE where argument == .topCount: "it is \(actual); it should be 1 or more"
+            case .CK_BAD_VALUE where argument == .cell:
+                "it is \(describe(argument)); both should be 1 or more, and less than 2^31"
             case .CK_BAD_THREADS:
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
             case .CK_BAD_DTYPE:
-                expected == Int64(ck_dtype.CK_F32.rawValue)
-                    ? "its elements should be Float" : "its elements should be Float, BFloat16 or Float16"
+                switch ck_dtype(rawValue: UInt32(clamping: expected)) {
+                case .CK_F32: "its elements should be Float"
+                case .CK_I32: "its elements should be Int32"
+                default: "its elements should be Float, BFloat16 or Float16"
+                }
             case .CK_BAD_PAGE:
                 diagnosis.dimension < 0
                     ? "the table has \(actual) pages a sequence; the keys need \(expected)"
@@ -182,6 +190,15 @@ extension KernelError.Argument {
             case .CK_ARG_ALIBI_SLOPES: .alibiSlopes
             case .CK_ARG_SINKS: .sinks
             case .CK_ARG_STATES, .CK_ARG_STATE_O, .CK_ARG_STATE_LSE: .states
+            case .CK_ARG_MAP_QUERIES: .mapQueries
+            case .CK_ARG_MAP_KEYS: .mapKeys
+            case .CK_ARG_COLUMN_MASS: .columnMass
+            case .CK_ARG_ENTROPY: .entropy
+            case .CK_ARG_TOP_COUNT: .topCount
+            case .CK_ARG_TOP_WEIGHTS: .topWeights
+            case .CK_ARG_TOP_KEYS: .topKeys
+            case .CK_ARG_POOL: .cell
+            case .CK_ARG_POOLED: .heatMap
             }
     }
 }

@@ -83,5 +83,6 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case alignment, windowLeft, windowRight, queryLengths, prefixLengths, querySegments, keySegments, blocks
         case softcap, headScales, alibiSlopes, sinks
         case states
+        case mapQueries, mapKeys, columnMass, entropy, topCount, topWeights, topKeys, cell, heatMap
     }
 }

@@ -36,6 +36,31 @@ import Testing
         }
     }
 
+    /// A bias of 16 bits is its exact f32 value, wherever it is read.
+    @Test(arguments: [DataType.bfloat16, .float16]) func biasOfAnyType(type: DataType) throws {
+        for (queries, layout) in [(35, AttentionCase.Layout.padded), (2, .bhsd)] {
+            let shape = Shape(batch: 2, heads: 4, kvHeads: 2, queries: queries, keys: 141, headDim: 43, valueDim: 29)
+            let attention = TypedAttentionCase(
+                shape, .uniform(.float32), masking: [.bottomRight, .bias, .keep], layout: layout)
+            attention.storeBias(type)
+            let oracle = try attention.widened.oracle()
+            let naive = try attention.widened.run(ck_kernel.CK_NAIVE)
+            for kernel in Self.kernels {
+                for isa in Isas.all {
+                    let result = try attention.run(kernel, isa: isa, threads: 2)
+                    expectSameBits(result.bits, try attention.widened.run(kernel, isa: isa).bits, "\(isa.name)")
+                    #expect(largestError(result.output, oracle.output) <= bound(naive.output, oracle.output))
+                }
+            }
+        }
+        let attention = TypedAttentionCase(Self.shape, .uniform(.float32), masking: .bias)
+        attention.problem.bias_dtype = .CK_I8
+        var diagnosis = ck_diagnosis()
+        #expect(
+            ck_attention_forward(.CK_FUSED, &attention.problem, [ck_options_default()], &diagnosis) == .CK_BAD_DTYPE)
+        #expect(diagnosis.argument == .CK_ARG_BIAS)
+    }
+
     @Test(arguments: Types.all) func widenedInputsGiveTheBitsOfTheF32Kernel(types: Types) throws {
         for masking in Self.maskings {
             let attention = TypedAttentionCase(Self.shape, types, masking: masking, layout: .bshd, seed: 4)

@@ -71,6 +71,27 @@ final class TypedAttentionCase {
         return typed
     }
 
+    /// The bias in another element type; the widened case's takes on the rounded values.
+    func storeBias(_ type: DataType) {
+        func copy<Element: TensorElement>(_: Element.Type) {
+            let count = Int(problem.bias.count)
+            let memory = UnsafeMutablePointer<Element>.allocate(capacity: count)
+            releases.append { memory.deallocate() }
+            let floats = AttentionCase.floats(UnsafeMutableRawPointer(mutating: problem.bias.data))
+            for i in 0..<count {
+                memory[i] = Element(floats[i])
+                floats[i] = memory[i].floatValue
+            }
+            problem.bias.data = UnsafeRawPointer(memory)
+        }
+        problem.bias_dtype = type.c
+        switch type {
+        case .float32: copy(Float.self)
+        case .bfloat16: copy(BFloat16.self)
+        case .float16: copy(Float16.self)
+        }
+    }
+
     static func elements(_ x: ck_operand, _ b: Int, _ h: Int, _ i: Int, _ width: Int) -> [Float] {
         let first = Int(x.offset + Int64(b) * x.batch_stride + Int64(h) * x.head_stride + Int64(i) * x.row_stride)
         func read<Element: TensorElement>(_: Element.Type) -> [Float] {
