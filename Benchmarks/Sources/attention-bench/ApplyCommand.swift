@@ -14,12 +14,9 @@ struct ApplyCommand: ParsableCommand {
 struct ApplyAttentionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attention",
-        abstract: "Computes O = softmax(scale Q K^T + bias) V.",
+        abstract: "Computes O = softmax(softcap(scale Q K^T) - slope |p - j| + bias) V.",
         discussion: """
-            Reads the F32 tensors q, k and v: all of rank 4 [batch, heads, length, width], of rank 3 without the \
-            batch, or of rank 2 without the heads too; k and v may have fewer heads that divide those of q. Where \
-            present, mask (BOOL or U8) and bias (F32) broadcast to [batch, heads, queries, keys], and kv_lengths (I64 \
-            or I32) [batch] says how many keys each sequence has. Writes o of the same rank.
+            \(AttentionArguments.tensors) Writes o of the same rank, of the type of q or of --output-dtype.
             """)
 
     @Option(help: ArgumentHelp("The safetensors file to read.", valueName: "file"))
@@ -31,6 +28,9 @@ struct ApplyAttentionCommand: ParsableCommand {
     @OptionGroup var attention: AttentionArguments
     @OptionGroup var running: ExecutionArguments
 
+    @Option(help: ArgumentHelp("The element type of o. (default: that of q)", valueName: "f32|bf16|f16"))
+    var outputDtype: String?
+
     @Flag(help: "Write lse too: the natural logarithm of the sum of the exponentials of each query's scores.")
     var lse = false
 
@@ -41,8 +41,12 @@ struct ApplyAttentionCommand: ParsableCommand {
         var outputs: AttentionOutputs = []
         if lse { outputs.insert(.lse) }
         if weights { outputs.insert(.weights) }
+        var options = try attention.options()
+        options.outputType = try outputDtype.map { text in
+            try AttentionFileOptions.type(text, option: "--output-dtype")
+        }
         try Apply.attention(
-            input: input, output: output, options: attention.options(), kernel: running.attentionKernel(),
+            input: input, output: output, options: options, kernel: running.attentionKernel(),
             returning: outputs, execution: running.execution())
     }
 }

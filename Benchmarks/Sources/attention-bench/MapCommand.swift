@@ -9,7 +9,7 @@ struct MapCommand: ParsableCommand {
         commandName: "map",
         abstract: "Draws the attention weights of the tensors of a safetensors file.",
         discussion: """
-            Reads q, k and v, and where present mask, bias and kv_lengths, as apply attention does. Draws a square for \
+            \(AttentionArguments.tensors) Draws a square for \
             each head, queries downwards and keys to the right, as SVG and as a page that tells the weight under the \
             pointer. Longer sequences than --size are pooled. Weights are shares from 0 to 1.
             """)

@@ -4,11 +4,23 @@ import BenchmarkHarness
 
 /// The lists whose product a sweep measures.
 struct SweepCaseArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Sequence lengths, in tokens. (default: 128 to 8192 by doubling)", valueName: "list"))
+    @Option(
+        help: ArgumentHelp(
+            "Sequence lengths, in tokens: of the keys, and of the queries unless --query-lengths is given. (default: 128 to "
+                + "8192 by doubling)", valueName: "list"))
     var lengths: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Numbers of queries, in tokens, beside each length of the keys: cross attention; 1 is decoding. Positions count "
+                + "so that the last query stands at the last key.", valueName: "list"))
+    var queryLengths: String?
 
     @Option(help: ArgumentHelp("Widths of a head, in elements. (default: 64,128)", valueName: "list"))
     var headDims: String?
+
+    @Option(help: ArgumentHelp("Widths of a value, in elements. (default: those of the heads)", valueName: "list"))
+    var valueDims: String?
 
     @Option(help: ArgumentHelp("Numbers of query heads. (default: 8)", valueName: "list"))
     var heads: String?
@@ -19,7 +31,12 @@ struct SweepCaseArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Numbers of sequences. (default: 1)", valueName: "list"))
     var batch: String?
 
-    @Option(help: ArgumentHelp("Masks: none, causal. (default: both)", valueName: "list"))
+    @Option(
+        help: ArgumentHelp(
+            "Masks: none, or rules joined by plus signs: \(Self.rules). window: 255 keys each side; prefix: causal but for the "
+                + "first quarter; segments: documents of 512 tokens; blocks: 64 x 64, some 9 about the query and every eighth; "
+                + "padding: a boolean mask that hides the last eighth; softcap: 50; sinks: a logit for each head. (default: "
+                + "none,causal)", valueName: "list"))
     var masks: String?
 
     @Option(
@@ -27,8 +44,11 @@ struct SweepCaseArguments: ParsableArguments {
             "Kernels: naive, blocked, fused, or all. (default: all; in a baseline blocked,fused)", valueName: "list"))
     var kernels: String?
 
-    @Option(help: ArgumentHelp("Element types: f32.", valueName: "list"))
-    var dtypes = "f32"
+    @Option(
+        help: ArgumentHelp(
+            "Element types: f32, bf16, f16, or those of Q and O, and of K and V: f32/bf16. (default: f32, or the preset's)",
+            valueName: "list"))
+    var dtypes: String?
 
     @Option(help: ArgumentHelp("Numbers of threads; all is every usable core.", valueName: "list"))
     var threads = "1,all"
@@ -41,7 +61,9 @@ struct SweepCaseArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The shapes of a model: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+            "Named lists of cases, of models and of what attention is asked for: "
+                + "\(Preset.allCases.map(\.rawValue).joined(separator: ", ")). Other lists replace their values.",
+            valueName: "list"))
     var preset: String?
 
     @Flag(help: "Lengths up to 2048 tokens and one width only: about two minutes.")
@@ -60,7 +82,7 @@ struct SweepCaseArguments: ParsableArguments {
     private func plan(_ workloads: [SweepPlan.Workload], kernels: String) throws -> SweepPlan {
         SweepPlan(
             workloads: workloads, kernels: try ListArguments.names(kernels, option: "--kernels"),
-            dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
+            dtypes: try dtypes.map { text in try ListArguments.names(text, option: "--dtypes") },
             threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores),
             isas: try ListArguments.isas(isa))
     }
@@ -69,18 +91,15 @@ struct SweepCaseArguments: ParsableArguments {
         func sizes(_ text: String?, _ option: String) throws -> [Int]? {
             try text.map { text in try ListArguments.sizes(text, option: option) }
         }
-        let model = try preset.map { name in
-            guard let preset = Preset(rawValue: name) else {
-                let names = Preset.allCases.map(\.rawValue).joined(separator: ", ")
-                throw HarnessError("--preset: \"\(name)\" should be one of \(names)")
-            }
-            return preset
-        }
         return WorkloadSelection(
-            lengths: try sizes(lengths, "--lengths"), headDims: try sizes(headDims, "--head-dims"),
+            lengths: try sizes(lengths, "--lengths"), queryLengths: try sizes(queryLengths, "--query-lengths"),
+            headDims: try sizes(headDims, "--head-dims"), valueDims: try sizes(valueDims, "--value-dims"),
             heads: try sizes(heads, "--heads"), kvHeads: try sizes(kvHeads, "--kv-heads"),
             batch: try sizes(batch, "--batch"),
             masks: try masks.map { text in try ListArguments.names(text, option: "--masks") },
-            preset: model, quick: quick)
+            presets: try preset.map { text in try ListArguments.names(text, option: "--preset") } ?? [],
+            quick: quick)
     }
+
+    private static let rules = SweepMask.Rule.allCases.map(\.rawValue).joined(separator: ", ")
 }

@@ -133,13 +133,17 @@ import Testing
         try writer.add("k", shape: [1, 4], floats: [1, 2, 3, 4])
         try writer.write(path: directory.file("two"))
         try expect(directory.file("two"), "tensor \"v\" is missing; the file has k, q")
-        try writer.add("v", type: .float16, shape: [1, 4], bytes: [UInt8](repeating: 0, count: 8))
-        try writer.write(path: directory.file("half"))
-        try expect(directory.file("half"), "tensor \"v\" has the element type F16; it should be F32")
+        try writer.add("v", type: .int16, shape: [1, 4], bytes: [UInt8](repeating: 0, count: 8))
+        try writer.write(path: directory.file("short"))
+        try expect(
+            directory.file("short"), "tensor \"v\" has the element type I16; it should be F32 or BF16 or F16")
         try expect(try writeAttention(q: [3, 4], k: [3, 5], v: [3, 4]), "headDim is 4")
-        try expect(try writeAttention(q: [3, 4], k: [2, 3, 4], v: [3, 4]), "rank")
+        try expect(
+            try writeAttention(q: [3, 4], k: [2, 3, 4], v: [3, 4]),
+            "tensor \"k\" has the shape [2, 3, 4]; it should have 2 dimensions, as q")
         try expect(try writeAttention(q: [3, 2, 4], k: [2, 2, 4], v: [2, 2, 4]), "multiple of kvHeads")
-        try expect(try writeAttention(q: [4], k: [4], v: [4]), "rank")
+        try expect(
+            try writeAttention(q: [4], k: [4], v: [4]), "tensor \"q\" has the shape [4]; it should have 2, 3 or 4")
         let masked = try writeAttention(q: [3, 4], k: [3, 4], v: [3, 4]) {
             try $0.add("mask", shape: [3, 3], floats: [Float](repeating: 1, count: 9))
         }

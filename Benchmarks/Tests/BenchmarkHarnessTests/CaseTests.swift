@@ -12,6 +12,46 @@ import Testing
         #expect(SweepMask.none.visiblePairs(queryLength: queries, keyLength: keys) == queries * keys)
     }
 
+    /// The pairs are those whose weights the library does not mask.
+    @Test(arguments: SweepMask.allCases + [SweepMask([.causal, .window]), SweepMask([.prefix, .blocks])])
+    func visiblePairsAreWhatTheKernelsSee(mask: SweepMask) throws {
+        for (queries, keys) in [(700, 700), (70, 900)] {
+            let shape = AttentionShape(heads: 1, queryLength: queries, keyLength: keys, headDim: 4)
+            var workload = try AttentionWorkload(shape: shape, mask: mask, seed: 1)
+            // Counted as visible: see SweepMask.visiblePairs.
+            workload.mask = nil
+            let weights = try #require(
+                try workload.attend(.naive, returning: .weights, execution: Execution(threads: 1)).weights)
+            let visible = weights.elements.count { $0 > 0 }
+            #expect(mask.visiblePairs(queryLength: queries, keyLength: keys) == visible)
+        }
+    }
+
+    @Test func queryLengthsAndValueWidthsAreLists() throws {
+        let workloads = try WorkloadSelection(
+            lengths: [64, 32], queryLengths: [4, 1], headDims: [8], valueDims: [6], masks: [.none]
+        ).workloads()
+        #expect(
+            workloads.map { [$0.shape.queryLength, $0.shape.keyLength] } == [[1, 32], [1, 64], [4, 32], [4, 64]])
+        #expect(workloads.allSatisfy { $0.shape.valueDim == 6 })
+        let decode = try WorkloadSelection(queryLengths: [3], presets: [.decode]).workloads()
+        #expect(decode.map(\.shape.keyLength) == [1024, 2048, 4096, 8192, 16384, 32768])
+        #expect(decode.allSatisfy { $0.shape.queryLength == 3 })
+    }
+
+    @Test func typesComeFromTheListOrThePreset() throws {
+        let workloads = try WorkloadSelection(presets: [.dtypes, .cross]).workloads()
+        var plan = SweepPlan(workloads: workloads, kernels: [.fused], threads: [1], isas: [.portable])
+        #expect(plan.cases.count == 8 * 5 + 6 && Set(plan.cases.map(\.key)).count == plan.cases.count)
+        plan.dtypes = [.bf16]
+        #expect(plan.cases.count == 8 + 6 && plan.cases.allSatisfy { $0.dtype == .bf16 })
+        let mixed = SweepCase(
+            shape: AttentionShape(heads: 4, kvHeads: 2, queryLength: 3, keyLength: 5, headDim: 8), mask: .none,
+            kernel: .fused, isa: .portable, threads: 1, dtype: SweepDType(.float32, .bfloat16))
+        #expect(mixed.compulsoryBytes == 4 * 4 * 3 * 16 + 2 * 2 * 5 * 16 && mixed.key.contains(" f32/bf16 "))
+        #expect(mixed.peakKey.quantity == .fma)
+    }
+
     @Test func flopsAreFourForEachPairAndColumn() {
         let shape = AttentionShape(batch: 2, heads: 8, queryLength: 128, headDim: 64)
         var sweepCase = SweepCase(
@@ -60,18 +100,18 @@ import Testing
     }
 
     @Test(arguments: Preset.allCases) func presetsAreLegal(preset: Preset) throws {
-        let workloads = try WorkloadSelection(preset: preset).workloads()
+        let workloads = try WorkloadSelection(presets: [preset]).workloads()
         #expect(workloads == preset.workloads && !workloads.isEmpty)
     }
 
     @Test func listsReplaceAPresetsValues() throws {
-        let workloads = try WorkloadSelection(lengths: [99], batch: [2], preset: .llama3).workloads()
+        let workloads = try WorkloadSelection(lengths: [99], batch: [2], presets: [.llama3]).workloads()
         #expect(
             workloads == [
                 .init(AttentionShape(batch: 2, heads: 32, kvHeads: 8, queryLength: 99, headDim: 128), .causal)
             ])
         // Four query heads share a key-value head in this model, whatever their number.
-        let fewer = try WorkloadSelection(lengths: [99], heads: [8], preset: .llama3).workloads()
+        let fewer = try WorkloadSelection(lengths: [99], heads: [8], presets: [.llama3]).workloads()
         #expect(fewer.map(\.shape.kvHeads) == [2])
     }
 
@@ -115,8 +155,17 @@ import Testing
         #expect(try ListArguments.names("fused,naive", option: "--kernels") == [AttentionKernel.fused, .naive])
         #expect(try ListArguments.names("all", option: "--kernels") == AttentionKernel.allCases)
         #expect(try ListArguments.names("none,causal", option: "--masks") == [SweepMask.none, .causal])
-        #expect(throws: HarnessError("--dtypes: \"bf16\" should be f32")) {
-            try ListArguments.names("bf16", option: "--dtypes", of: SweepDType.self)
+        #expect(
+            try ListArguments.names("bf16,f32/f16", option: "--dtypes")
+                == [SweepDType.bf16, SweepDType(.float32, .float16)])
+        #expect(
+            try ListArguments.names("causal+alibi,window", option: "--masks")
+                == [SweepMask([.alibi, .causal]), SweepMask([.window])])
+        #expect(throws: HarnessError("--dtypes: \"f8\" should be f32, bf16, f16, f32/bf16, f32/f16")) {
+            try ListArguments.names("f8", option: "--dtypes", of: SweepDType.self)
+        }
+        for text in ["causal+", "+", "causal+none", "f32/", "f32/bf16/f16"] {
+            #expect(SweepMask(rawValue: text) == nil && SweepDType(rawValue: text) == nil)
         }
     }
 

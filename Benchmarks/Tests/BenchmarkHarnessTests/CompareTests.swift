@@ -145,7 +145,7 @@ struct CompareCommandTests {
         let (document, _) = try compare(
             "hanging,crashing",
             ["--cases", "causal,padding,gqa", "--lengths", "6", "--head-dims", "4", "--time-limit", "3"])
-        func problem(_ mask: CompareCase.Mask, _ name: String) -> String? {
+        func problem(_ mask: SweepMask, _ name: String) -> String? {
             document.cases.first { $0.mask == mask }?.entries.first { $0.contestant == name }?.problem
         }
         #expect(problem(.causal, "hanging loop") == "it did not answer within 3.00 s and was ended")

@@ -82,7 +82,7 @@ import Testing
     @Test func theRooflinePlacesEveryCase() throws {
         let document = sampleDocument()
         let figure = try #require(MachineFigures.roofline(document))
-        #expect(figure.panels.map(\.title) == ["1 thread, portable", "2 threads, portable"])
+        #expect(figure.panels.map(\.title) == ["f32 FMA, 1 thread, portable", "f32 FMA, 2 threads, portable"])
         let points = figure.panels.flatMap(\.series).filter { $0.kind == .points }.reduce(0) { $0 + $1.points.count }
         #expect(points == document.cases.count)
         for panel in figure.panels {

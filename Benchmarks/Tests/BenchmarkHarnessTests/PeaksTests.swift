@@ -12,7 +12,7 @@ import Testing
         let threads = Set([1, Machine.current.usableCores]).sorted()
         for threads in threads {
             for isa in InstructionSet.available {
-                for quantity in [PeaksRunner.Quantity.fma, PeaksRunner.Quantity.exp2] {
+                for quantity in [ComputeQuantity.fma.rawValue, PeaksRunner.exp2] {
                     let rate = document.compute(quantity, isa: isa.name, threads: threads)
                     #expect((rate ?? 0) > 0, "\(quantity) \(isa.name)")
                 }

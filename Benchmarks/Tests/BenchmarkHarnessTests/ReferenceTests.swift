@@ -10,8 +10,8 @@ import Testing
         return try AttentionWorkload(shape: shape, mask: mask, seed: 3)
     }
 
-    private func tally(_ tensor: Tensor, _ reference: AttentionReference) -> ErrorTally {
-        tensor.span.withUnsafeBufferPointer { reference.errors(ofOutput: $0) }
+    private func tally(_ tensor: any NumberTensor, _ reference: AttentionReference) -> ErrorTally {
+        reference.errors(ofOutput: tensor)
     }
 
     @Test func kernelsKeepTheBoundAndMistakesDoNot() throws {
@@ -27,7 +27,7 @@ import Testing
             let weightErrors = weights.span.withUnsafeBufferPointer { reference.errors(ofWeights: $0) }
             #expect(weightErrors.maximum <= reference.weightsBound && weightErrors.count == 152 * 23)
 
-            var wrong = result.output
+            var wrong = try Tensor(shape: result.output.shape, elements: result.output.floats)
             wrong[1, 3, 18, 11] += 1e-4
             #expect(tally(wrong, reference).maximum > reference.outputBound)
             wrong[1, 3, 18, 11] = .nan
@@ -36,6 +36,74 @@ import Testing
         // The wrong mask is a wrong result, not an inaccurate one.
         let unmasked = try attention(.none).attend(.fused, returning: [], execution: Execution(threads: 1))
         #expect(tally(unmasked.output, reference).maximum > 1000 * reference.outputBound)
+    }
+
+    /// Every rule and every type: what the kernels compute keeps the bound, and without the rule it does not.
+    @Test(
+        arguments: SweepMask.allCases, [SweepDType.f32, .bf16, SweepDType(.float16), SweepDType(.float32, .bfloat16)])
+    func rulesAndTypesKeepTheBound(mask: SweepMask, dtype: SweepDType) throws {
+        let shape = AttentionShape(
+            batch: 2, heads: 4, kvHeads: 2, queryLength: 70, keyLength: 600, headDim: 16, valueDim: 12)
+        let workload = try AttentionWorkload(shape: shape, mask: mask, dtype: dtype, seed: 3)
+        let reference = try AttentionReference(workload, rowLimit: .max, keepsWeights: true, seed: 1)
+        for kernel in AttentionKernel.allCases {
+            let result = try workload.attend(kernel, returning: [.lse, .weights], execution: Execution(threads: 2))
+            #expect(result.output.dataType == dtype.query)
+            #expect(tally(result.output, reference).maximum <= reference.outputBound)
+            let (lse, weights) = (try #require(result.lse), try #require(result.weights))
+            #expect(lse.withFloats { reference.errors(ofLSE: $0).maximum } <= reference.lseBound)
+            #expect(weights.withFloats { reference.errors(ofWeights: $0).maximum } <= reference.weightsBound)
+        }
+        if mask == .none || dtype != .f32 { return }
+        let plain = try AttentionWorkload(shape: shape, mask: .none, dtype: dtype, seed: 3)
+        let other = try plain.attend(.fused, returning: [], execution: Execution(threads: 1))
+        #expect(tally(other.output, reference).maximum > 10 * reference.outputBound)
+    }
+
+    @Test func aChosenOutputTypeIsJudgedByItsOwnRounding() throws {
+        var workload = try attention()
+        workload.outputType = .float16
+        let reference = try AttentionReference(workload, rowLimit: .max, keepsWeights: false, seed: 1)
+        let result = try workload.attend(.fused, returning: [.lse], execution: Execution(threads: 1))
+        #expect(result.output.dataType == .float16 && result.weights == nil)
+        let error = tally(result.output, reference).maximum
+        #expect(error <= reference.outputBound && error > 1e-5 && reference.outputBound < 0.02)
+    }
+
+    @Test func rulesOfRaggedBatchesReachTheOracle() throws {
+        var workload = try attention(.none)
+        var generator = SeededGenerator(seed: 5)
+        workload.causality = .bottomRight
+        workload.keyLengths = [23, 15]
+        workload.visibility = KeyVisibility(
+            window: SlidingWindow(left: 9, right: 1), queryLengths: [12, 19], prefixLengths: [0, 4],
+            segments: AttentionSegments(
+                query: (0..<38).map { Int32($0 / 8 % 2) }, key: (0..<46).map { Int32($0 / 6 % 2) }))
+        workload.blocks = .init(
+            queryBlock: 5, keyBlock: 3, shape: [2, 1, 4, 8], bytes: (0..<64).map { $0 % 3 == 1 ? 0 : 1 })
+        workload.scores = ScoreOptions(
+            softcap: 3, normalizesQueryAndKey: true, headScales: [1, 2, -3, 4], alibiSlopes: [0.1, 0.2, 0, -0.1],
+            sinks: .perHead(generator.gaussians(4)))
+        workload.scale = 2
+        let reference = try AttentionReference(workload, rowLimit: .max, keepsWeights: true, seed: 1)
+        let result = try workload.attend(.fused, returning: [.lse, .weights], execution: Execution(threads: 2))
+        #expect(tally(result.output, reference).maximum <= reference.outputBound)
+        let (lse, weights) = (try #require(result.lse), try #require(result.weights))
+        #expect(lse.withFloats { reference.errors(ofLSE: $0).maximum } <= reference.lseBound)
+        #expect(weights.withFloats { reference.errors(ofWeights: $0).maximum } <= reference.weightsBound)
+        // Each rule matters: without it the same output is wrong.
+        let changes: [(inout AttentionWorkload) -> Void] = [
+            { $0.visibility.window = nil }, { $0.visibility.queryLengths = nil }, { $0.visibility.prefixLengths = nil },
+            { $0.visibility.segments = nil }, { $0.blocks = nil }, { $0.scores.softcap = nil },
+            { $0.scores.normalizesQueryAndKey = false }, { $0.scores.headScales = nil },
+            { $0.scores.alibiSlopes = nil }, { $0.scores.sinks = nil },
+        ]
+        for (index, change) in changes.enumerated() {
+            var changed = workload
+            change(&changed)
+            let other = try AttentionReference(changed, rowLimit: .max, keepsWeights: false, seed: 1)
+            #expect(tally(result.output, other).maximum > other.outputBound, "change \(index)")
+        }
     }
 
     @Test func everyOptionReachesTheOracle() throws {
@@ -86,7 +154,7 @@ import Testing
         let result = try workload.attend(.blocked, returning: [], execution: Execution(threads: 1))
         #expect(tally(result.output, reference).maximum <= reference.outputBound)
         for row in reference.rows {
-            var wrong = result.output
+            var wrong = try Tensor(shape: result.output.shape, elements: result.output.floats)
             wrong[row.batch, row.head, row.query, 3] += 0.01
             #expect(tally(wrong, reference).maximum > reference.outputBound)
         }

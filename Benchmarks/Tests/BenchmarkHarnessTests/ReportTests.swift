@@ -59,14 +59,28 @@ import Testing
     }
 
     @Test func terminalTableShowsEveryCaseAndItsSpeedUps() {
-        let document = sampleDocument(lengths: [128])
+        let document = sampleDocument(lengths: [128, 256])
         let text = SweepTables.terminal(document)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         #expect(lines[0] == "f32, B=1 H=8 D=64, no mask, 1 thread, portable")
         let fused = lines.first { $0.contains("fused") }?.split(separator: " ").map(String.init) ?? []
         #expect(fused.prefix(2) == ["128", "fused"])
         #expect(fused.suffix(5) == ["80.0", "compute", "16.0x", "1.60x", "2.0e-07"])
-        #expect(lines.count { $0.contains("naive") && !$0.contains("vs naive") } == 8)
+        #expect(lines.count { $0.contains("naive") && !$0.contains("vs naive") } == 12)
+        #expect(!text.contains("GB/s"))
+        var bounded = document
+        bounded.cases[0].bound = "DRAM"
+        #expect(SweepTables.terminal(bounded).contains("K, V GB/s"), "rates stand where memory is the bound")
+    }
+
+    @Test func shapesOfOneLengthShareATable() {
+        let sections = SweepTables.sections(sampleDocument(lengths: [128]).cases)
+        #expect(
+            sections.map(\.title).suffix(2)
+                == ["Single shapes, 1 thread, portable", "Single shapes, 2 threads, portable"])
+        #expect(sections.count == 4)
+        let lines = sections[2].table.aligned.split(separator: "\n")
+        #expect(lines.count == 2 + 2 * 3 && lines[2].hasPrefix("f32    B=1 H=8 S=128 D=64  none    naive"))
     }
 
     @Test func numbers() {

@@ -32,7 +32,7 @@ func sampleDocument(
             cases.append(result)
         }
     }
-    for mask in SweepMask.allCases {
+    for mask in SweepMask.defaults {
         for threads in [1, 2] { for length in lengths { add(AttentionShape(queryLength: length), mask, threads) } }
     }
     for threads in [1, 2] {
@@ -54,7 +54,7 @@ func sampleLimits() -> PeaksDocument {
     for threads in Set([1, machine.cores]).sorted() {
         let scale = Double(threads)
         for isa in machine.isas {
-            for (quantity, best) in [(PeaksRunner.Quantity.fma, 50.0), (PeaksRunner.Quantity.exp2, 4)] {
+            for (quantity, best) in [(ComputeQuantity.fma.rawValue, 50.0), (PeaksRunner.exp2, 4)] {
                 document.compute.append(
                     .init(quantity: quantity, isa: isa, threads: threads, best: best * scale, median: best * scale))
             }

@@ -35,7 +35,7 @@ import Testing
         var runner = try runner(lengths: [9]) { $0.naiveLimitSeconds = 1e-9 }
         let document = try runner.run()
         #expect(document.cases.map(\.kernel) == ["blocked", "fused", "blocked", "fused"])
-        #expect(document.skipped.map(\.text).first == "naive S=9 D=8 causal, 1 thread, portable")
+        #expect(document.skipped.map(\.text).first == "naive f32 B=1 H=2 S=9 D=8 causal, 1 thread, portable")
         #expect(document.skipped.first?.reason.contains("--naive-limit") == true)
     }
 
@@ -48,9 +48,9 @@ import Testing
         }
         let document = try runner.run()
         #expect(document.cases.map(\.kernel) == ["naive", "fused", "naive", "blocked", "fused"])
-        #expect(document.failed.map(\.text) == ["blocked S=9 D=8 causal, 1 thread, portable"])
+        #expect(document.failed.map(\.text) == ["blocked f32 B=1 H=2 S=9 D=8 causal, 1 thread, portable"])
         let summary = SweepSummary.text(document, folder: "r")
-        #expect(summary.contains("WRONG RESULT, not timed: blocked S=9 D=8 causal"))
+        #expect(summary.contains("WRONG RESULT, not timed: blocked f32 B=1 H=2 S=9 D=8 causal"))
     }
 
     @Test func costsGrowWithTheWork() {

@@ -32,35 +32,19 @@ public struct AttentionShape: Sendable, Hashable {
     /// The rows of the output: one for each sequence, head and query.
     public var rowCount: Int { batch * heads * queryLength }
 
-    /// The same shape for self-attention over `length` tokens.
-    public func withLength(_ length: Int) -> AttentionShape {
-        var shape = self
-        (shape.queryLength, shape.keyLength) = (length, length)
-        return shape
+    /// The same shape with keys of each of `lengths`, and as many queries, or each number of `queries`.
+    func withLengths(_ lengths: [Int], queries: [Int]?) -> [AttentionShape] {
+        (queries.map { $0.sorted().map(Optional.some) } ?? [nil]).flatMap { queryLength in
+            lengths.map { length in
+                var shape = self
+                (shape.queryLength, shape.keyLength) = (queryLength ?? length, length)
+                return shape
+            }
+        }
     }
 
     /// `1024`, or `448x1500` where queries and keys differ in number.
     public var lengthText: String {
         queryLength == keyLength ? "\(queryLength)" : "\(queryLength)x\(keyLength)"
-    }
-}
-
-/// Which keys the queries of a sweep's case see.
-public enum SweepMask: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Every key.
-    case none
-    /// The keys up to the query's own position, counted so that the last query sees the last key.
-    case causal
-
-    /// The pairs of a query and a visible key in one head of one sequence.
-    public func visiblePairs(queryLength: Int, keyLength: Int) -> Int {
-        switch self {
-        case .none: return queryLength * keyLength
-        case .causal:
-            // Query i sees keyLength - queryLength + i + 1 keys, where that is positive: an arithmetic series.
-            let last = keyLength
-            let rows = min(queryLength, keyLength)
-            return rows * (2 * last - rows + 1) / 2
-        }
     }
 }

@@ -18,20 +18,37 @@ public struct SweepCase: Sendable, Hashable {
     /// The floating-point operations of the two matrix products: 2 for each multiply-add, visible pairs only.
     ///
     /// The exponentials and the softmax's sums are not counted, as is the custom for attention.
-    public var flops: Double {
-        let pairs = mask.visiblePairs(queryLength: shape.queryLength, keyLength: shape.keyLength)
-        return 2 * Double(shape.batch * shape.heads) * Double(pairs) * Double(shape.headDim + shape.valueDim)
-    }
+    public var flops: Double { shape.flops(mask) }
 
     /// The case in words: `fused S=1024 D=64 causal, 2 threads, avx512`.
     public var text: String {
         let width = shape.headDim == shape.valueDim ? "\(shape.headDim)" : "\(shape.headDim)/\(shape.valueDim)"
-        return "\(kernel.rawValue) S=\(shape.lengthText) D=\(width) \(mask.rawValue), "
+        let heads = shape.heads == shape.kvHeads ? "\(shape.heads)" : "\(shape.heads)/\(shape.kvHeads)"
+        return "\(kernel.rawValue) \(dtype.rawValue) B=\(shape.batch) H=\(heads) S=\(shape.lengthText) D=\(width) "
+            + "\(mask.rawValue), "
             + "\(threads) thread\(threads == 1 ? "" : "s"), \(isa.name)"
     }
 }
 
+extension AttentionShape {
+    /// 2 operations for each multiply-add of both products, visible pairs only.
+    func flops(_ mask: SweepMask) -> Double {
+        let pairs = mask.visiblePairs(queryLength: queryLength, keyLength: keyLength)
+        return 2 * Double(batch * heads) * Double(pairs) * Double(headDim + valueDim)
+    }
+
+    /// The bytes of K and V: what has to be read at least once.
+    func keyValueBytes(_ dtype: SweepDType) -> Int {
+        dtype.keyValue.byteCount * batch * kvHeads * keyLength * (headDim + valueDim)
+    }
+}
+
 extension SweepCase {
+    /// The limit of arithmetic that applies.
+    var peakKey: PeakMeter.Key {
+        PeakMeter.Key(isa: isa, threads: threads, quantity: dtype.quantity(isa))
+    }
+
     /// What names the case in every run: `attention fused f32 B1 H8/8 S128x128 D64/64 causal t2 avx512`.
     public var key: String {
         "attention \(kernel.rawValue) \(dtype.rawValue) B\(shape.batch) H\(shape.heads)/\(shape.kvHeads) "
@@ -61,19 +78,6 @@ extension CaseResult {
     }
 }
 
-/// An element type that a sweep can measure.
-public enum SweepDType: String, Sendable, Hashable, Codable, CaseIterable {
-    /// IEEE single precision.
-    case f32
-
-    /// The bytes of an element.
-    public var byteCount: Int {
-        switch self {
-        case .f32: 4
-        }
-    }
-}
-
 /// The cases that are timed by turns: everything but the kernel is the same.
 public struct SweepGroup: Sendable, Hashable {
     /// The sizes of the call.
@@ -88,6 +92,9 @@ public struct SweepGroup: Sendable, Hashable {
     public var dtype: SweepDType
     /// The kernels, in the order in which they take turns.
     public var kernels: [AttentionKernel]
+
+    /// The limit of arithmetic that applies.
+    var peakKey: PeakMeter.Key { PeakMeter.Key(isa: isa, threads: threads, quantity: dtype.quantity(isa)) }
 
     /// The group's case of one kernel.
     public func sweepCase(_ kernel: AttentionKernel) -> SweepCase {

@@ -8,11 +8,14 @@ public struct SweepPlan: Sendable {
         public var shape: AttentionShape
         /// The mask.
         public var mask: SweepMask
+        /// The element types to measure where nobody asked for others; nil for f32.
+        public var dtypes: [SweepDType]?
 
         /// A workload.
-        public init(_ shape: AttentionShape, _ mask: SweepMask) {
+        public init(_ shape: AttentionShape, _ mask: SweepMask, dtypes: [SweepDType]? = nil) {
             self.shape = shape
             self.mask = mask
+            self.dtypes = dtypes
         }
     }
 
@@ -20,8 +23,8 @@ public struct SweepPlan: Sendable {
     public var workloads: [Workload]
     /// The kernels.
     public var kernels: [AttentionKernel]
-    /// The element types.
-    public var dtypes: [SweepDType]
+    /// The element types; nil for those of each workload.
+    public var dtypes: [SweepDType]?
     /// The numbers of threads.
     public var threads: [Int]
     /// The instruction sets.
@@ -44,7 +47,7 @@ public struct SweepPlan: Sendable {
 
     /// A plan.
     public init(
-        workloads: [Workload], kernels: [AttentionKernel] = AttentionKernel.allCases, dtypes: [SweepDType] = [.f32],
+        workloads: [Workload], kernels: [AttentionKernel] = AttentionKernel.allCases, dtypes: [SweepDType]? = nil,
         threads: [Int], isas: [InstructionSet]
     ) {
         self.workloads = workloads
@@ -56,7 +59,7 @@ public struct SweepPlan: Sendable {
 
     /// The groups of one workload: cases of different kernels that take turns.
     public func groups(of workload: Workload) -> [SweepGroup] {
-        dtypes.flatMap { dtype in
+        (dtypes ?? workload.dtypes ?? [.f32]).flatMap { dtype in
             isas.flatMap { isa in
                 threads.compactMap { threads in
                     let group = SweepGroup(

@@ -1,9 +1,13 @@
 /// The lists that span a sweep's workloads; nil where the person at the terminal said nothing.
 public struct WorkloadSelection: Sendable {
-    /// The sequence lengths, queries and keys alike.
+    /// The sequence lengths: of the keys, and of the queries too unless they have a list of their own.
     public var lengths: [Int]?
+    /// The numbers of queries, beside every length of the keys.
+    public var queryLengths: [Int]?
     /// The widths of a head.
     public var headDims: [Int]?
+    /// The widths of a value; nil for those of the heads.
+    public var valueDims: [Int]?
     /// The numbers of query heads.
     public var heads: [Int]?
     /// The numbers of key-value heads.
@@ -12,23 +16,26 @@ public struct WorkloadSelection: Sendable {
     public var batch: [Int]?
     /// The masks.
     public var masks: [SweepMask]?
-    /// Shapes of a real model to take instead of the defaults.
-    public var preset: Preset?
+    /// Named lists of cases to take instead of the defaults; empty for none.
+    public var presets: [Preset]
     /// Whether the defaults are those of a sweep that ends within a minute.
     public var quick: Bool
 
     /// A selection.
     public init(
-        lengths: [Int]? = nil, headDims: [Int]? = nil, heads: [Int]? = nil, kvHeads: [Int]? = nil, batch: [Int]? = nil,
-        masks: [SweepMask]? = nil, preset: Preset? = nil, quick: Bool = false
+        lengths: [Int]? = nil, queryLengths: [Int]? = nil, headDims: [Int]? = nil, valueDims: [Int]? = nil,
+        heads: [Int]? = nil, kvHeads: [Int]? = nil, batch: [Int]? = nil, masks: [SweepMask]? = nil,
+        presets: [Preset] = [], quick: Bool = false
     ) {
         self.lengths = lengths
+        self.queryLengths = queryLengths
         self.headDims = headDims
+        self.valueDims = valueDims
         self.heads = heads
         self.kvHeads = kvHeads
         self.batch = batch
         self.masks = masks
-        self.preset = preset
+        self.presets = presets
         self.quick = quick
     }
 
@@ -42,7 +49,8 @@ public struct WorkloadSelection: Sendable {
     /// - Throws: ``HarnessError`` if a number of heads is not a multiple of a number of key-value heads.
     public func workloads() throws(HarnessError) -> [SweepPlan.Workload] {
         var seen: Set<SweepPlan.Workload> = []
-        let workloads = (preset?.workloads.flatMap(varied) ?? product()).filter { seen.insert($0).inserted }
+        let all = presets.isEmpty ? product() : presets.flatMap(\.workloads).flatMap(varied)
+        let workloads = all.filter { seen.insert($0).inserted }
         for shape in workloads.map(\.shape) where !shape.heads.isMultiple(of: shape.kvHeads) {
             throw HarnessError(
                 "--heads: \(shape.heads) should be a multiple of --kv-heads, which is \(shape.kvHeads)")
@@ -65,8 +73,8 @@ public struct WorkloadSelection: Sendable {
     }
 
     private var isDefault: Bool {
-        lengths == nil && headDims == nil && heads == nil && kvHeads == nil && batch == nil && masks == nil
-            && preset == nil
+        [lengths, queryLengths, headDims, valueDims, heads, kvHeads, batch].allSatisfy { $0 == nil } && masks == nil
+            && presets.isEmpty
     }
 
     private func product() -> [SweepPlan.Workload] {
@@ -76,16 +84,19 @@ public struct WorkloadSelection: Sendable {
             for heads in heads ?? [8] {
                 for kvHeads in kvHeads ?? [heads] {
                     for headDim in headDims ?? (quick ? [64] : [64, 128]) {
-                        shapes.append(
-                            AttentionShape(
-                                batch: batch, heads: heads, kvHeads: kvHeads, queryLength: 0, headDim: headDim))
+                        for valueDim in valueDims ?? [headDim] {
+                            shapes.append(
+                                AttentionShape(
+                                    batch: batch, heads: heads, kvHeads: kvHeads, queryLength: 0, headDim: headDim,
+                                    valueDim: valueDim))
+                        }
                     }
                 }
             }
         }
         return shapes.flatMap { shape in
-            (masks ?? SweepMask.allCases).flatMap { mask in
-                lengths.map { .init(shape.withLength($0), mask) }
+            (masks ?? SweepMask.defaults).flatMap { mask in
+                shape.withLengths(lengths, queries: queryLengths).map { .init($0, mask) }
             }
         }
     }
@@ -112,7 +123,12 @@ public struct WorkloadSelection: Sendable {
         }
         vary(kvHeads) { $0.kvHeads = $1 }
         vary(headDims) { ($0.headDim, $0.valueDim) = ($1, $1) }
-        vary(lengths?.sorted()) { $0 = $0.withLength($1) }
-        return shapes.flatMap { shape in (masks ?? [base.mask]).map { .init(shape, $0) } }
+        vary(valueDims) { $0.valueDim = $1 }
+        if let lengths = lengths?.sorted() {
+            shapes = shapes.flatMap { $0.withLengths(lengths, queries: queryLengths) }
+        } else {
+            vary(queryLengths?.sorted()) { $0.queryLength = $1 }
+        }
+        return shapes.flatMap { shape in (masks ?? [base.mask]).map { .init(shape, $0, dtypes: base.dtypes) } }
     }
 }

@@ -1,39 +1,27 @@
 /// One attention that `compare` measures.
 public struct CompareCase: Sendable, Hashable {
-    /// What hides keys or changes scores.
-    public enum Mask: String, Codable, Sendable, Hashable {
-        /// Nothing.
-        case none
-        /// Position: the last query sees the last key.
-        case causal
-        /// A boolean mask `[batch, 1, 1, keyLength]` that hides the padding at the end of each sequence.
-        case padding
-        /// Numbers `[1, 1, queryLength, keyLength]` added to the scaled scores.
-        case bias
-    }
-
     /// The sizes.
     public var shape: AttentionShape
     /// The mask.
-    public var mask: Mask
+    public var mask: SweepMask
+    /// The element types.
+    public var dtype: SweepDType
 
     /// A case.
-    public init(_ shape: AttentionShape, _ mask: Mask = .none) {
+    public init(_ shape: AttentionShape, _ mask: SweepMask = .none, dtype: SweepDType = .f32) {
         self.shape = shape
         self.mask = mask
+        self.dtype = dtype
     }
 
     /// The operations of both products, 2 for each multiply-add; causal counts visible pairs only, padding counts.
-    public var flops: Double {
-        let causality: SweepMask = mask == .causal ? .causal : .none
-        let pairs = causality.visiblePairs(queryLength: shape.queryLength, keyLength: shape.keyLength)
-        return 2 * Double(shape.batch * shape.heads) * Double(pairs) * Double(shape.headDim + shape.valueDim)
-    }
+    public var flops: Double { shape.flops(mask) }
 
-    /// The bytes of K and V in f32: what has to be read at least once.
-    public var keyValueBytes: Double {
-        4 * Double(shape.batch * shape.kvHeads * shape.keyLength) * Double(shape.headDim + shape.valueDim)
-    }
+    /// The bytes of K and V: what has to be read at least once.
+    public var keyValueBytes: Double { Double(shape.keyValueBytes(dtype)) }
+
+    /// What names the case in every run.
+    public var key: String { "\(dtype.rawValue) \(text)" }
 
     /// `B1 H32/8 S2048 D128 causal`.
     public var text: String {
@@ -102,8 +90,8 @@ public struct CompareSelection: Sendable {
             [(8, 128), (32, 32)].map { batch, length in
                 CompareCase(AttentionShape(batch: batch, heads: 12, queryLength: length))
             }
-        case .padding: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), .padding)]
-        case .bias: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), .bias)]
+        case .padding: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), SweepMask([.padding]))]
+        case .bias: [CompareCase(AttentionShape(queryLength: quick ? 512 : 2048), SweepMask([.bias]))]
         case .decode:
             (quick ? [1024] : [1024, 8192, 32768]).map {
                 CompareCase(AttentionShape(heads: 32, kvHeads: 8, queryLength: 1, keyLength: $0, headDim: 128))
@@ -111,7 +99,7 @@ public struct CompareSelection: Sendable {
         }
     }
 
-    private func squares(_ mask: CompareCase.Mask) -> [CompareCase] {
+    private func squares(_ mask: SweepMask) -> [CompareCase] {
         headDims.flatMap { headDim in
             lengths.map { CompareCase(AttentionShape(queryLength: $0, headDim: headDim), mask) }
         }

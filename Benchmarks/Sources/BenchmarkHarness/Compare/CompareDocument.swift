@@ -7,7 +7,7 @@ public struct CompareDocument: ContestDocument, Equatable {
         /// `attention`.
         public var op: String
         /// The element type.
-        public var dtype: String
+        public var dtype: SweepDType
         /// The number of sequences.
         public var batch: Int
         /// The number of query heads.
@@ -22,8 +22,8 @@ public struct CompareDocument: ContestDocument, Equatable {
         public var headDim: Int
         /// The width of a value.
         public var valueDim: Int
-        /// `none`, `causal`, `padding` or `bias`.
-        public var mask: CompareCase.Mask
+        /// The rules of the mask.
+        public var mask: SweepMask
         /// The number of threads.
         public var threads: Int
         /// The library's instruction set.
@@ -44,7 +44,7 @@ public struct CompareDocument: ContestDocument, Equatable {
             CompareCase(
                 AttentionShape(
                     batch: batch, heads: heads, kvHeads: kvHeads, queryLength: queryLength, keyLength: keyLength,
-                    headDim: headDim, valueDim: valueDim), mask)
+                    headDim: headDim, valueDim: valueDim), mask, dtype: dtype)
         }
 
         /// The case in words.

@@ -111,7 +111,8 @@ public final class CompareRunner {
     }
 
     private func run(_ compareCase: CompareCase) throws {
-        let workload = try AttentionWorkload(compareCase, seed: plan.seed)
+        let workload = try AttentionWorkload(
+            shape: compareCase.shape, mask: compareCase.mask, dtype: compareCase.dtype, seed: plan.seed)
         let limit = AttentionReference.rowLimit(compareCase.shape, multiplyAdds: Self.oracleMultiplyAdds)
         let reference = try AttentionReference(workload, rowLimit: limit, keepsWeights: false, seed: plan.seed)
         let message = try workload.write(to: folder)
@@ -203,7 +204,7 @@ public final class CompareRunner {
     ) -> CompareDocument.Case {
         let shape = compareCase.shape
         return CompareDocument.Case(
-            op: "attention", dtype: "f32", batch: shape.batch, heads: shape.heads, kvHeads: shape.kvHeads,
+            op: "attention", dtype: compareCase.dtype, batch: shape.batch, heads: shape.heads, kvHeads: shape.kvHeads,
             queryLength: shape.queryLength, keyLength: shape.keyLength, headDim: shape.headDim,
             valueDim: shape.valueDim, mask: compareCase.mask, threads: plan.threads, isa: plan.isa.name,
             peakGflops: 0, roof: roof,

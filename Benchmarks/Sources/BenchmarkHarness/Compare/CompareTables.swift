@@ -38,7 +38,7 @@ public enum CompareTables {
         ]
         let lines = document.cases.flatMap { result in
             let cells = [
-                result.op, result.dtype, "\(result.batch)", "\(result.heads)", "\(result.kvHeads)",
+                result.op, result.dtype.rawValue, "\(result.batch)", "\(result.heads)", "\(result.kvHeads)",
                 "\(result.queryLength)", "\(result.keyLength)", "\(result.headDim)", "\(result.valueDim)",
                 result.mask.rawValue, "\(result.threads)", result.isa, "\(result.peakGflops)", result.roof.name,
                 "\(result.disturbed)",
@@ -50,7 +50,8 @@ public enum CompareTables {
 
     private static func heading(_ document: CompareDocument) -> String {
         guard let first = document.cases.first else { return "No cases" }
-        return "\(first.dtype), \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), FMA peak "
+        return
+            "\(first.dtype.rawValue), \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), FMA peak "
             + "\(NumberText.fixed(first.peakGflops, 1)) GFLOP/s"
     }
 

@@ -2,28 +2,6 @@ import AttentionKernels
 import Foundation
 
 extension AttentionWorkload {
-    /// The tensors of a case of `compare`: normally distributed, the same ones for the same seed.
-    ///
-    /// Padding hides the last eighth of the keys.
-    init(_ compareCase: CompareCase, seed: UInt64) throws(KernelError) {
-        let shape = compareCase.shape
-        try self.init(shape: shape, mask: compareCase.mask == .causal ? .causal : .none, seed: seed)
-        switch compareCase.mask {
-        case .none, .causal: break
-        case .padding:
-            let visible = shape.keyLength - shape.keyLength / 8
-            let row = (0..<shape.keyLength).map { UInt8($0 < visible ? 1 : 0) }
-            mask = Mask(
-                shape: [shape.batch, 1, 1, shape.keyLength],
-                bytes: (0..<shape.batch).flatMap { _ in row }, keeps: true)
-        case .bias:
-            var generator = SeededGenerator(seed: seed &+ 1)
-            bias = try Tensor(
-                shape: [1, 1, shape.queryLength, shape.keyLength],
-                elements: generator.gaussians(shape.queryLength * shape.keyLength))
-        }
-    }
-
     /// Writes the tensors into `folder` and describes the case as peers are told of it.
     ///
     /// - Throws: ``HarnessError`` if a file cannot be written.
@@ -34,35 +12,33 @@ extension AttentionWorkload {
             try OutputFile.write(bytes, to: path)
             tensors[name] = PeerMessages.TensorFile(path: path, shape: shape, dtype: dtype)
         }
-        func bytes(_ tensor: Tensor) -> Data { tensor.span.withUnsafeBufferPointer { Data(buffer: $0) } }
-        try add("q", query.shape, "f32", bytes(query))
-        try add("k", key.shape, "f32", bytes(key))
-        try add("v", value.shape, "f32", bytes(value))
+        func add(_ name: String, _ tensor: any NumberTensor) throws(HarnessError) {
+            try add(name, tensor.shape, tensor.dataType.shortName, tensor.withBytes { Data($0) })
+        }
+        try add("q", query)
+        try add("k", key)
+        try add("v", value)
         if let mask { try add("mask", mask.shape, "u8", Data(mask.bytes)) }
-        if let bias { try add("bias", bias.shape, "f32", bytes(bias)) }
+        if let bias { try add("bias", bias) }
         let shape = shape
         return PeerMessages.AttentionCase(
-            dtype: "f32", batch: shape.batch, heads: shape.heads, kvHeads: shape.kvHeads,
+            dtype: SweepDType(query.dataType, key.dataType).rawValue, batch: shape.batch, heads: shape.heads,
+            kvHeads: shape.kvHeads,
             queryLength: shape.queryLength, keyLength: shape.keyLength, headDim: shape.headDim,
             valueDim: shape.valueDim, causal: causality == .bottomRight,
             scale: scale ?? 1 / Float(shape.headDim).squareRoot(), tensors: tensors)
     }
 }
 
-/// The library's own fused kernel on a case, through its interface for tensors.
+/// The library's own fused kernel on a case.
 final class OwnAttention: Contestant {
     let processIdentifier = getpid()
-    private let workload: AttentionWorkload
-    private let options: AttentionOptions
+    private let call: AttentionCall
     private let execution: Execution
-    private var output: Tensor
 
     init(_ workload: AttentionWorkload, isa: InstructionSet, threads: Int) throws(KernelError) {
-        let shape = workload.shape
-        self.workload = workload
-        options = try workload.options()
+        call = try AttentionCall.make(workload)
         execution = Execution(threads: threads, instructionSet: isa)
-        output = try Tensor(shape: [shape.batch, shape.heads, shape.queryLength, shape.valueDim]) { _ in .nan }
     }
 
     func burst(_ repetitions: Int) throws(ContestantFailure) -> [Double] {
@@ -70,7 +46,7 @@ final class OwnAttention: Contestant {
             var seconds: [Double] = []
             for _ in 0..<repetitions {
                 let start = Stopwatch.now
-                try run()
+                try call.run(.fused, execution: execution)
                 seconds.append(Stopwatch.now - start)
             }
             return seconds
@@ -81,13 +57,6 @@ final class OwnAttention: Contestant {
 
     /// The largest error of what the last run wrote.
     func error(_ reference: AttentionReference) -> Double {
-        let output = output
-        return output.span.withUnsafeBufferPointer { reference.errors(ofOutput: $0).maximum }
-    }
-
-    private func run() throws(KernelError) {
-        try AttentionKernel.fused.forward(
-            query: workload.query, key: workload.key, value: workload.value, into: &output, options: options,
-            execution: execution)
+        reference.errors(ofOutput: call.outcome.output).maximum
     }
 }

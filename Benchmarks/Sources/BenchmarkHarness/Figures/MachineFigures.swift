@@ -90,7 +90,7 @@ enum MachineFigures {
         let rates = document.cases.map(\.gflops)
         guard let low = intensities.min(), let high = intensities.max(), let slowest = rates.min() else { return nil }
         let keys = document.machine.peaks.filter { peak in
-            document.cases.contains { $0.isa == peak.isa && $0.threads == peak.threads }
+            document.cases.contains { $0.isUnder(peak) }
         }
         let x = Figure.Axis(
             title: "operations for each byte of Q, K, V and O", logBase: 2, range: low / 8...high * 2, ticks: nil)
@@ -120,16 +120,17 @@ enum MachineFigures {
                     points: [.init(x.range.lowerBound, peak.gflops), .init(x.range.upperBound, peak.gflops)]))
             labels.append(
                 .init(
-                    text: "f32 FMA \(NumberText.significant(peak.gflops, digits: 3)) GFLOP/s",
+                    text: "\(peak.quantityName) \(NumberText.significant(peak.gflops, digits: 3)) GFLOP/s",
                     x: (x.range.lowerBound * x.range.upperBound).squareRoot(), y: peak.gflops))
             for kernel in AttentionKernelName.all {
                 let points = document.cases.filter {
-                    $0.kernel == kernel && $0.isa == peak.isa && $0.threads == peak.threads
+                    $0.kernel == kernel && $0.isUnder(peak)
                 }.map { Figure.Point($0.intensity, $0.gflops) }.sorted { $0.x < $1.x }
                 if !points.isEmpty { series.append(.init(name: kernel, kind: .points, points: points)) }
             }
             return Figure.Panel(
-                title: "\(peak.threads) thread\(peak.threads == 1 ? "" : "s"), \(peak.isa)", x: x, y: y, series: series,
+                title: "\(peak.quantityName), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"), \(peak.isa)", x: x,
+                y: y, series: series,
                 labels: labels)
         }
         return panels.isEmpty
@@ -147,13 +148,19 @@ enum MachineFigures {
 }
 
 extension CaseResult {
+    /// Whether `peak` is the one that bounds the case.
+    func isUnder(_ peak: MachineReport.Peak) -> Bool {
+        isa == peak.isa && threads == peak.threads
+            && (peakQuantity ?? ComputeQuantity.fma.rawValue) == peak.quantityName
+    }
+
     /// The floating-point operations for each byte that must be read or written.
     var intensity: Double { gflops * medianMs * 1e6 / Double(max(bytes, 1)) }
 
     /// The bytes of K and V over the median time.
     var keyValueGigabytesPerSecond: Double {
         let elements = batch * kvHeads * keyLength * (headDim + valueDim)
-        let size = SweepDType(rawValue: dtype)?.byteCount ?? 4
+        let size = SweepDType(rawValue: dtype)?.keyValue.byteCount ?? 4
         return Double(size * elements) / max(medianMs, 1e-9) * 1e-6
     }
 }

@@ -5,7 +5,7 @@ enum SweepFigures {
     enum Quantity: String, CaseIterable {
         /// The median time, both axes logarithmic.
         case time
-        /// The share of the FMA peak.
+        /// The share of the peak of arithmetic.
         case peak
         /// How many times as fast as the naive kernel.
         case speedup
@@ -13,7 +13,7 @@ enum SweepFigures {
         var title: String {
             switch self {
             case .time: "Attention forward: time against sequence length"
-            case .peak: "Attention forward: share of the FMA peak against sequence length"
+            case .peak: "Attention forward: share of the arithmetic peak against sequence length"
             case .speedup: "Attention forward: speed-up over the naive kernel against sequence length"
             }
         }
@@ -21,7 +21,7 @@ enum SweepFigures {
         var axisTitle: String {
             switch self {
             case .time: "median time (ms)"
-            case .peak: "% of f32 FMA peak"
+            case .peak: "% of peak"
             case .speedup: "times as fast as naive"
             }
         }
@@ -41,8 +41,10 @@ enum SweepFigures {
     /// The figures of `document`. Cases with another number of keys than of queries have no place on the axis.
     static func figures(_ document: SweepDocument) -> [Figure] {
         let caption = Figure.caption(document.machine, commit: document.commit, date: document.date)
-        return groups(document.cases.filter { $0.queryLength == $0.keyLength }).flatMap { name, panels in
-            Quantity.allCases.compactMap { quantity in
+        return groups(document.cases.filter { $0.queryLength == $0.keyLength }).flatMap { name, panels -> [Figure] in
+            // One length is a number, not a curve.
+            let panels = panels.filter { $0.lengths.count > 1 }
+            return Quantity.allCases.compactMap { quantity in
                 let columns = Set(panels.map(\.key.threads)).count
                 let drawn = panels.map { panel in self.panel(panel, quantity, all: panels) }
                 guard drawn.contains(where: { !$0.series.isEmpty }) else { return nil }
@@ -57,7 +59,7 @@ enum SweepFigures {
     /// Panels of one shape, with the name of the shape; by masks and then threads.
     static func groups(_ cases: [CaseResult]) -> [(name: String, panels: [SweepPanel])] {
         let panels = SweepPanel.panels(cases)
-        let masks = SweepMask.allCases.map(\.rawValue)
+        let masks = panels.map(\.key.mask)
         var seen: Set<String> = []
         return panels.map { shapeName($0.key) }.filter { seen.insert($0).inserted }.map { name in
             let members = panels.filter { shapeName($0.key) == name }.sorted {
@@ -94,7 +96,7 @@ enum SweepFigures {
     static func shapeName(_ key: SweepPanel.Key) -> String {
         let heads = key.heads == key.kvHeads ? "h\(key.heads)" : "h\(key.heads)-kv\(key.kvHeads)"
         let width = key.headDim == key.valueDim ? "d\(key.headDim)" : "d\(key.headDim)-dv\(key.valueDim)"
-        return "\(key.dtype)-b\(key.batch)-\(heads)-\(width)-\(key.isa)"
+        return "\(key.dtype.replacing("/", with: "-"))-b\(key.batch)-\(heads)-\(width)-\(key.isa)"
     }
 }
 

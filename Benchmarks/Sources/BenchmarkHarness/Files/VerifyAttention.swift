@@ -14,6 +14,9 @@ enum VerifyAttention {
         // The library looks at shapes and options first, so that the oracle gets none that do not fit. One thread
         // and the smallest workspace do for that.
         _ = try workload.attend(.fused, returning: [], execution: Execution(threads: 1))
+        var workload = workload
+        // A candidate is judged by the type it has.
+        if let candidate, candidate.contains("o") { workload.outputType = try candidate.numberTensor("o").dataType }
         let shape = workload.shape
         let weightCount = shape.rowCount * shape.keyLength
         let wantsWeights = candidate?.contains("weights") ?? (weightCount <= maximumWeights)
@@ -35,7 +38,9 @@ enum VerifyAttention {
             let computed = try workload.attend(
                 contestant.kernel, returning: wantsWeights ? [.lse, .weights] : [.lse],
                 execution: contestant.execution)
-            let outputs = [("o", computed.output), ("lse", computed.lse), ("weights", computed.weights)]
+            let outputs: [(String, (any NumberTensor)?)] = [
+                ("o", computed.output), ("lse", computed.lse), ("weights", computed.weights),
+            ]
             for case (let name, let tensor?) in outputs {
                 result.lines.append(line(name, tensor, contestant.source, reference))
             }
@@ -51,7 +56,7 @@ enum VerifyAttention {
         let shapes = [("o", leading + [shape.valueDim]), ("lse", leading), ("weights", leading + [shape.keyLength])]
         try candidate.requireOnly(shapes.map(\.0))
         let lines = try shapes.filter { candidate.contains($0.0) }.map { name, expected in
-            let tensor = try candidate.floatTensor(name)
+            let tensor = name == "o" ? try candidate.numberTensor(name) : try candidate.floatTensor(name)
             try require(tensor, name, expected, candidate)
             return line(name, tensor, [candidate.path], reference)
         }
@@ -62,9 +67,9 @@ enum VerifyAttention {
     }
 
     private static func line(
-        _ name: String, _ tensor: Tensor, _ source: [String], _ reference: AttentionReference
+        _ name: String, _ tensor: any NumberTensor, _ source: [String], _ reference: AttentionReference
     ) -> Verification.Line {
-        let (errors, bound) = tensor.span.withUnsafeBufferPointer { elements in
+        let (errors, bound) = tensor.withFloats { elements in
             switch name {
             case "o": (reference.errors(ofOutput: elements), reference.outputBound)
             case "lse": (reference.errors(ofLSE: elements), reference.lseBound)
@@ -76,8 +81,9 @@ enum VerifyAttention {
             judgedError: errors.maximum, bound: bound)
     }
 
-    static func require(_ tensor: Tensor, _ name: String, _ shape: [Int], _ file: SafetensorsFile) throws(HarnessError)
-    {
+    static func require(
+        _ tensor: any NumberTensor, _ name: String, _ shape: [Int], _ file: SafetensorsFile
+    ) throws(HarnessError) {
         guard tensor.shape == shape else {
             throw HarnessError(
                 "\(file.path): tensor \"\(name)\" has the shape \(tensor.shape); for this input it should be \(shape)")

@@ -47,12 +47,13 @@ public struct AttentionMap: Sendable, Equatable {
         rows = Self.cuts(shape.queryLength, into: size)
         columns = Self.cuts(shape.keyLength, into: size)
         var cells = [Float](repeating: 0, count: rows.count * columns.count)
-        let step = 64
-        var weights = [Float](repeating: 0, count: max(1, step * shape.keyLength))
-        for first in stride(from: 0, to: shape.queryLength, by: step) {
-            let count = min(step, shape.queryLength - first)
+        var weights = [Float](repeating: 0, count: max(1, ck_attention_problem.mostRowsAlone * shape.keyLength))
+        var first = 0
+        while first < shape.queryLength {
+            var count = 0
             let status = workload.withCProblem { problem in
                 weights.withUnsafeMutableBufferPointer { weights -> ck_status in
+                    count = problem.rowsTogether(from: first, shape.queryLength - first)
                     guard let start = weights.baseAddress else { return .CK_OK }
                     var part = problem.alone(
                         RowIndex(batch: batch, head: head, query: first), queries: count, o: nil, lse: nil,
@@ -69,6 +70,7 @@ public struct AttentionMap: Sendable, Equatable {
                     weights[row * shape.keyLength..<(row + 1) * shape.keyLength], query: first + row, rows, columns,
                     pooling, into: &cells)
             }
+            first += count
         }
         self.cells = cells
     }

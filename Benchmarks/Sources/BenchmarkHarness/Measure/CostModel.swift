@@ -6,6 +6,7 @@ public struct CostModel: Sendable {
         var kernel: AttentionKernel
         var isa: InstructionSet
         var threads: Int
+        var dtype: SweepDType
     }
 
     private var flopsPerSecond: [Key: Double] = [:]
@@ -19,13 +20,14 @@ public struct CostModel: Sendable {
         flopsPerSecond[key(measured)] = measured.flops / seconds
     }
 
-    /// The seconds of one run at the rate of the last case with the same kernel, instruction set and threads; nil
+    /// The seconds of one run at the rate of the last case with the same kernel, types, instruction set and threads; nil
     /// if there was none. Doubling the length thus predicts four times the time.
     public func seconds(_ predicted: SweepCase) -> Double? {
         flopsPerSecond[key(predicted)].map { predicted.flops / $0 }
     }
 
     private func key(_ sweepCase: SweepCase) -> Key {
-        Key(kernel: sweepCase.kernel, isa: sweepCase.isa, threads: sweepCase.threads)
+        Key(
+            kernel: sweepCase.kernel, isa: sweepCase.isa, threads: sweepCase.threads, dtype: sweepCase.dtype)
     }
 }

@@ -1,22 +1,25 @@
 import AttentionKernels
 import CKernels
 
-/// Measures the rate of f32 multiply-adds in registers: the ceiling that "% of peak" speaks of.
+/// Measures the rate of multiply-adds or dot products in registers: the ceiling that "% of peak" speaks of.
 ///
 /// It is measured again and again along a sweep. The best value of a run is its peak; a later value well below it
 /// says that something else uses the machine.
 public struct PeakMeter: Sendable {
-    /// A peak belongs to an instruction set and a number of threads.
+    /// A peak belongs to an instruction set, a number of threads, and what is counted.
     public struct Key: Hashable, Sendable {
         /// The instruction set.
         public var isa: InstructionSet
         /// The number of threads.
         public var threads: Int
+        /// What multiplies and adds.
+        public var quantity: ComputeQuantity
 
         /// A key.
-        public init(isa: InstructionSet, threads: Int) {
+        public init(isa: InstructionSet, threads: Int, quantity: ComputeQuantity = .fma) {
             self.isa = isa
             self.threads = threads
+            self.quantity = quantity
         }
     }
 
@@ -66,7 +69,8 @@ public struct PeakMeter: Sendable {
     public mutating func restore(_ peaks: [MachineReport.Peak]) {
         for peak in peaks {
             guard let isa = InstructionSet(rawValue: peak.isa) else { continue }
-            records[Key(isa: isa, threads: peak.threads)] = Record(
+            let quantity = peak.quantity.flatMap(ComputeQuantity.init) ?? .fma
+            records[Key(isa: isa, threads: peak.threads, quantity: quantity)] = Record(
                 best: peak.gflops, lowest: peak.lowestGflops, count: peak.measurements)
         }
     }
@@ -90,13 +94,15 @@ public struct PeakMeter: Sendable {
         if let known = rates[key] { return known }
         let seconds = 0.01
         guard let count = Self.probe(key).calibrated(seconds: seconds) else {
-            throw HarnessError("the peak of \(key.isa.name) on \(key.threads) threads cannot be measured here")
+            throw HarnessError(
+                "the \(key.quantity.rawValue) peak of \(key.isa.name) on \(key.threads) threads cannot be measured here"
+            )
         }
         rates[key] = Double(count) / seconds
         return Double(count) / seconds
     }
 
     private static func probe(_ key: Key) -> MachineProbe {
-        MachineProbe(kind: .CK_PROBE_FMA, isa: key.isa, threads: key.threads)
+        MachineProbe(kind: key.quantity.probe, isa: key.isa, threads: key.threads)
     }
 }

@@ -69,8 +69,8 @@ public struct SweepRunner {
         defer { progress.clear() }
         do {
             // Every peak once before the first case, so that the first one is judged by a warm machine's peak too.
-            for group in plan.workloads.first.map(plan.groups(of:)) ?? [] {
-                _ = try meter.measure(PeakMeter.Key(isa: group.isa, threads: group.threads), seconds: 0.2)
+            for key in Set(plan.workloads.flatMap(plan.groups(of:)).map(\.peakKey)) {
+                _ = try meter.measure(key, seconds: 0.2)
             }
             for workload in plan.workloads { try run(workload) }
         } catch is Interruption.Requested {
@@ -84,12 +84,16 @@ public struct SweepRunner {
         if groups.isEmpty { return }
         try checkInterruption()
         showProgress("preparing S=\(workload.shape.lengthText) \(workload.mask.rawValue)")
-        let inputs = try AttentionWorkload(shape: workload.shape, mask: workload.mask, seed: settings.seed)
         let limit = AttentionReference.rowLimit(workload.shape, multiplyAdds: settings.oracleMultiplyAdds)
-        let reference = try AttentionReference(inputs, rowLimit: limit, keepsWeights: false, seed: settings.seed)
-        for group in groups {
-            try run(group, inputs, reference)
-            try keep(document(complete: false))
+        var seen: Set<SweepDType> = []
+        for dtype in groups.map(\.dtype) where seen.insert(dtype).inserted {
+            let inputs = try AttentionWorkload(
+                shape: workload.shape, mask: workload.mask, dtype: dtype, seed: settings.seed)
+            let reference = try AttentionReference(inputs, rowLimit: limit, keepsWeights: false, seed: settings.seed)
+            for group in groups where group.dtype == dtype {
+                try run(group, inputs, reference)
+                try keep(document(complete: false))
+            }
         }
     }
 
@@ -104,7 +108,7 @@ public struct SweepRunner {
         if let first = contestants.first?.runner.sweepCase {
             let others = contestants.count == 1 ? "" : " and \(contestants.count - 1) more by turns"
             showProgress("timing \(first.text)\(others)")
-            let (timing, attempts) = try time(group, &contestants)
+            let (timing, attempts) = try time(group, contestants)
             for (contestant, seconds) in zip(contestants, timing.seconds) {
                 guard let statistics = TimingStatistics(seconds) else { continue }
                 let sweepCase = contestant.runner.sweepCase
@@ -127,7 +131,7 @@ public struct SweepRunner {
             return nil
         }
         showProgress("checking \(sweepCase.text)")
-        var runner = try TimedAttention(sweepCase, inputs)
+        let runner = try TimedAttention(sweepCase, inputs)
         var elapsed = try runner.run()
         let check = runner.check(reference)
         guard accepts(check) else {
@@ -141,9 +145,9 @@ public struct SweepRunner {
 
     /// Times the contestants, again where the machine was disturbed, and keeps the least disturbed timing.
     private mutating func time(
-        _ group: SweepGroup, _ contestants: inout [Contestant]
+        _ group: SweepGroup, _ contestants: [Contestant]
     ) throws -> (timing: GroupTiming, attempts: Int) {
-        let key = PeakMeter.Key(isa: group.isa, threads: group.threads)
+        let key = group.peakKey
         let checkInterruption = checkInterruption
         var best: GroupTiming?
         for attempt in 1... {

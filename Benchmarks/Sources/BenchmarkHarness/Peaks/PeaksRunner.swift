@@ -49,10 +49,7 @@ public struct PeaksRunner {
         _ isa: InstructionSet, _ threads: Int, _ buffer: ProbeBuffer
     ) throws(HarnessError) -> [PeaksDocument.Compute] {
         var limits: [PeaksDocument.Compute] = []
-        let kinds: [(String, ck_probe_kind)] = [
-            (Quantity.fma, .CK_PROBE_FMA), (Quantity.bf16, .CK_PROBE_DOT_BF16), (Quantity.int8, .CK_PROBE_DOT_INT8),
-            (Quantity.exp2, .CK_PROBE_EXP2),
-        ]
+        let kinds = ComputeQuantity.allCases.map { ($0.rawValue, $0.probe) } + [(Self.exp2, .CK_PROBE_EXP2)]
         for (name, kind) in kinds {
             let probe = MachineProbe(
                 kind: kind, isa: isa, threads: threads, data: buffer.data,
@@ -137,15 +134,6 @@ public struct PeaksRunner {
         return rates
     }
 
-    /// The names of the limits of arithmetic.
-    public enum Quantity {
-        /// f32 multiply-adds.
-        public static let fma = "f32 FMA"
-        /// Dot products of bf16 numbers.
-        public static let bf16 = "bf16 dot"
-        /// Dot products of 8-bit integers.
-        public static let int8 = "int8 dot"
-        /// The kernels' exponential.
-        public static let exp2 = "exp2"
-    }
+    /// The name of the kernels' exponential among the limits of arithmetic; the others are ``ComputeQuantity``.
+    static let exp2 = "exp2"
 }

@@ -18,12 +18,7 @@ public enum PeaksTables {
             ("unit", .left),
         ])
         for limit in document.compute {
-            let unit =
-                switch limit.quantity {
-                case PeaksRunner.Quantity.exp2: "10^9 exp2/s"
-                case PeaksRunner.Quantity.int8: "GOP/s"
-                default: "GFLOP/s"
-                }
+            let unit = ComputeQuantity(rawValue: limit.quantity)?.unit ?? "10^9 exp2/s"
             table.add([
                 limit.quantity, limit.isa, "\(limit.threads)", NumberText.significant(limit.best),
                 NumberText.significant(limit.median), unit,

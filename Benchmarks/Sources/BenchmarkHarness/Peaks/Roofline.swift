@@ -7,6 +7,9 @@ public struct RooflineBound: Sendable, Equatable {
     public var name: String
     /// The rate that it allows, in GFLOP/s.
     public var gflops: Double
+
+    /// The name of the bound that arithmetic is.
+    static let compute = "compute"
 }
 
 /// Finds bounds from the limits of a machine.
@@ -25,18 +28,23 @@ public struct Roofline: Sendable {
         return .dram
     }
 
+    /// How fast the level that holds `bytes` is read, in GB/s; nil if that was not measured.
+    func readBandwidth(of bytes: Int, threads: Int) -> Double? {
+        peaks.readBandwidth(level(holding: bytes, threads: threads), threads: threads)
+    }
+
     /// The bound on work of `flops` operations that must touch `bytes` of memory once.
     ///
     /// - Parameter computePeak: the peak of arithmetic in GFLOP/s, from the same run as the work's time.
     public func bound(flops: Double, bytes: Int, threads: Int, computePeak: Double) -> RooflineBound {
         let level = level(holding: bytes, threads: threads)
-        guard bytes > 0, let bandwidth = peaks.readBandwidth(level, threads: threads) else {
-            return RooflineBound(name: "compute", gflops: computePeak)
+        guard bytes > 0, let bandwidth = readBandwidth(of: bytes, threads: threads) else {
+            return RooflineBound(name: RooflineBound.compute, gflops: computePeak)
         }
         let memory = flops / Double(bytes) * bandwidth
         return memory < computePeak
             ? RooflineBound(name: level.rawValue, gflops: memory)
-            : RooflineBound(name: "compute", gflops: computePeak)
+            : RooflineBound(name: RooflineBound.compute, gflops: computePeak)
     }
 }
 
@@ -44,7 +52,6 @@ extension SweepCase {
     /// The bytes of Q, K, V and O: what any kernel must read or write at least once.
     public var compulsoryBytes: Int {
         let queries = shape.batch * shape.heads * shape.queryLength * (shape.headDim + shape.valueDim)
-        let keys = shape.batch * shape.kvHeads * shape.keyLength * (shape.headDim + shape.valueDim)
-        return dtype.byteCount * (queries + keys)
+        return dtype.query.byteCount * queries + shape.keyValueBytes(dtype)
     }
 }

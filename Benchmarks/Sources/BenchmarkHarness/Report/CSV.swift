@@ -16,7 +16,9 @@ public enum CSV {
         ("bound", { $0.bound ?? "" }), ("boundGflops", { $0.boundGflops.map { "\($0)" } ?? "" }),
         ("percentOfBound", { $0.percentOfBound.map { "\($0)" } ?? "" }),
         ("involuntarySwitches", { "\($0.involuntarySwitches)" }), ("stealPercent", { "\($0.stealPercent)" }),
-        ("otherLoadPercent", { "\($0.otherLoadPercent)" }), ("attempts", { "\($0.attempts)" }),
+        ("peakQuantity", { $0.peakQuantity ?? "" }), ("keyValueGBs", { $0.keyValueGBs.map { "\($0)" } ?? "" }),
+        ("readBoundGBs", { $0.readBoundGBs.map { "\($0)" } ?? "" }), ("otherLoadPercent", { "\($0.otherLoadPercent)" }),
+        ("attempts", { "\($0.attempts)" }),
     ]
 
     /// A line of names and a line for each case. No value holds a comma or a quotation mark.

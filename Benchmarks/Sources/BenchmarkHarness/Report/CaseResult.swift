@@ -22,7 +22,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var headDim: Int
     /// The width of a value.
     public var valueDim: Int
-    /// `none` or `causal`.
+    /// The rules of the mask, see ``SweepMask``.
     public var mask: String
     /// The number of threads.
     public var threads: Int
@@ -38,7 +38,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var repetitions: Int
     /// 10^9 floating-point operations a second, by the median.
     public var gflops: Double
-    /// `gflops` as a share of the FMA peak of the same instruction set and threads.
+    /// `gflops` as a share of the peak of arithmetic on the same instruction set and threads, see `peakQuantity`.
     public var percentOfPeak: Double
     /// The largest absolute error against the oracle in the rows checked.
     public var maxError: Double
@@ -56,6 +56,8 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var quartile3Ms: Double
     /// The peak that `percentOfPeak` refers to, in GFLOP/s.
     public var peakGflops: Double
+    /// What that peak counts, see ``ComputeQuantity``; nil in older files: multiply-adds of f32.
+    public var peakQuantity: String?
     /// Whether the peak measured beside this case fell more than 5 % below the run's best, or others used its cores.
     public var disturbed: Bool
     /// The median of the peaks measured between the turns of this case, in GFLOP/s.
@@ -68,6 +70,11 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var boundGflops: Double?
     /// `gflops` as a share of it.
     public var percentOfBound: Double?
+    /// How fast K and V passed in the median time, in 10^9 bytes a second; nil in older files.
+    public var keyValueGBs: Double?
+    /// How fast the level of memory that holds the case's bytes is read, in 10^9 bytes a second; nil without known
+    /// limits.
+    public var readBoundGBs: Double?
     /// How often the system took a core away while the case and those beside it were timed.
     public var involuntarySwitches: Int
     /// The share of one core's time that the hypervisor gave to others meanwhile.
@@ -107,19 +114,22 @@ public struct CaseResult: Codable, Sendable, Equatable {
         quartile3Ms = milliseconds(statistics.quartiles.upperBound)
         peakGflops = 0
         disturbed = false
+        peakQuantity = sweepCase.peakKey.quantity.rawValue
         peakBesideGflops = timing.peak.significant()
         bytes = sweepCase.compulsoryBytes
         involuntarySwitches = timing.noise.involuntarySwitches
         stealPercent = (100 * timing.noise.stealShare).significant()
         otherLoadPercent = (100 * timing.noise.otherSeconds / max(timing.noise.seconds, 1e-9)).significant()
         self.attempts = attempts
+        keyValueGBs = keyValueGigabytesPerSecond.significant()
         disturbed = timing.noise.isDisturbing(threads: threads, cores: Machine.current.usableCores)
     }
 
     /// Relates the case to the limits, of which the best peak is known only when a run ends.
     mutating func relate(to meter: PeakMeter, roofline: Roofline?) {
         guard let isa = InstructionSet(rawValue: isa) else { return }
-        let key = PeakMeter.Key(isa: isa, threads: threads)
+        let quantity = peakQuantity.flatMap(ComputeQuantity.init) ?? .fma
+        let key = PeakMeter.Key(isa: isa, threads: threads, quantity: quantity)
         let peak = meter.records[key]?.best ?? peakBesideGflops
         peakGflops = peak.significant()
         percentOfPeak = (100 * gflops / peak).significant()
@@ -127,6 +137,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
         let bound = roofline?.bound(flops: gflops * medianMs * 1e6, bytes: bytes, threads: threads, computePeak: peak)
         self.bound = bound?.name
         boundGflops = bound.map { $0.gflops.significant() }
+        readBoundGBs = roofline?.readBandwidth(of: bytes, threads: threads)
         percentOfBound = bound.map { (100 * gflops / $0.gflops).significant() }
     }
 }

@@ -17,10 +17,9 @@ enum HTMLReport {
         let pictures = ResultsFolder.figures(document, in: folder).compactMap { picture($0, folder: folder) }
         if !pictures.isEmpty { body.append("<h2>Pictures</h2>" + pictures.joined()) }
         body.append("<h2>Every case</h2>")
-        for (index, panel) in SweepPanel.panels(document.cases).enumerated() {
+        for (index, section) in SweepTables.sections(document.cases).enumerated() {
             body.append(
-                "<section id=\"panel\(index)\"><h3>\(escaped(panel.key.text))</h3>\(table(SweepTables.cases(panel)))</section>"
-            )
+                "<section id=\"panel\(index)\"><h3>\(escaped(section.title))</h3>\(table(section.table))</section>")
         }
         if !document.skipped.isEmpty {
             let items = document.skipped.map { "<li>\(escaped("\($0.text): \($0.reason)"))</li>" }.joined()

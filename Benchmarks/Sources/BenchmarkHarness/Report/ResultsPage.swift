@@ -24,8 +24,8 @@ public enum ResultsPage {
         # Results
 
         Written by `attention-bench sweep`; edits are lost with the next sweep. How the numbers are measured is told
-        in [Benchmarks/README.md](../Benchmarks/README.md). Times are medians; % of peak refers to the f32 FMA peak
-        measured in the same run, % of bound to that or to what memory can feed, whichever is lower; a max error is the
+        in [Benchmarks/README.md](../Benchmarks/README.md). Times are medians; % of peak refers to the peak of
+        arithmetic measured in the same run (f32 multiply-adds, or dot products of bf16 where the instruction set has them), % of bound to that or to what memory can feed, whichever is lower; a max error is the
         largest absolute difference from the double-precision oracle.
 
 
@@ -49,8 +49,8 @@ public enum ResultsPage {
             guard FileManager.default.fileExists(atPath: "\(directory)/\(path)") else { continue }
             lines += ["![\(figure.title), \(figure.subtitle)](\(path))", ""]
         }
-        for panel in SweepPanel.panels(document.cases) {
-            lines += ["### \(panel.key.text)", "", SweepTables.markdown(panel)]
+        for section in SweepTables.sections(document.cases) {
+            lines += ["### \(section.title)", "", (section.byLength ?? section.table).markdown]
         }
         return lines.joined(separator: "\n")
     }
@@ -68,15 +68,15 @@ public enum ResultsPage {
             + "\(limits.date.prefix(10)); all limits: [peaks.json](\(folder)/peaks.json)."
     }
 
-    /// The FMA peaks of the run.
+    /// The peaks of arithmetic of the run.
     static func peaks(_ document: SweepDocument) -> TextTable {
         var table = TextTable([
-            ("instruction set", .left), ("threads", .right), ("f32 FMA peak, GFLOP/s", .right),
+            ("peak", .left), ("instruction set", .left), ("threads", .right), ("GFLOP/s", .right),
             ("lowest along the run", .right),
         ])
         for peak in document.machine.peaks {
             table.add([
-                peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
+                peak.quantityName, peak.isa, "\(peak.threads)", NumberText.fixed(peak.gflops, 1),
                 NumberText.fixed(peak.lowestGflops, 1),
             ])
         }

@@ -5,7 +5,7 @@ public enum SweepSummary {
         let machine = document.machine
         var text = "\(machine.name), \(machine.cores) cores, commit \(document.commit)\n"
         for peak in machine.peaks {
-            text += "f32 FMA peak, \(peak.isa), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"): "
+            text += "\(peak.quantityName) peak, \(peak.isa), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"): "
             text += "\(NumberText.fixed(peak.gflops, 1)) GFLOP/s (lowest of \(peak.measurements) measurements: "
             text += "\(NumberText.fixed(peak.lowestGflops, 1)))\n"
         }

@@ -9,12 +9,17 @@ public struct MachineReport: Codable, Sendable, Equatable {
         public var isa: String
         /// The number of threads.
         public var threads: Int
+        /// What was counted, see ``ComputeQuantity``; nil in older files, which knew multiply-adds of f32 alone.
+        public var quantity: String?
         /// The best of the run's measurements, in GFLOP/s.
         public var gflops: Double
         /// The lowest of them.
         public var lowestGflops: Double
         /// How many there were.
         public var measurements: Int
+
+        /// ``quantity``, whatever the age of the file.
+        var quantityName: String { quantity ?? ComputeQuantity.fma.rawValue }
     }
 
     /// The CPU's name.
@@ -44,7 +49,8 @@ public struct MachineReport: Codable, Sendable, Equatable {
     public static func current(_ meter: PeakMeter) -> MachineReport {
         let machine = Machine.current
         let peaks = meter.records.sorted {
-            ($0.key.isa.name, $0.key.threads) < ($1.key.isa.name, $1.key.threads)
+            ($0.key.isa.name, $0.key.quantity.rawValue, $0.key.threads)
+                < ($1.key.isa.name, $1.key.quantity.rawValue, $1.key.threads)
         }
         return MachineReport(
             name: machine.name, cores: machine.usableCores, isa: (try? InstructionSet.resolved())?.name ?? "none",
@@ -54,8 +60,9 @@ public struct MachineReport: Codable, Sendable, Equatable {
             swift: compiler,
             peaks: peaks.map {
                 Peak(
-                    isa: $0.key.isa.name, threads: $0.key.threads, gflops: $0.value.best.significant(),
-                    lowestGflops: $0.value.lowest.significant(), measurements: $0.value.count)
+                    isa: $0.key.isa.name, threads: $0.key.threads, quantity: $0.key.quantity.rawValue,
+                    gflops: $0.value.best.significant(), lowestGflops: $0.value.lowest.significant(),
+                    measurements: $0.value.count)
             })
     }
 
@@ -64,10 +71,12 @@ public struct MachineReport: Codable, Sendable, Equatable {
     public var scalingRemarks: [String] {
         peaks.compactMap { peak in
             guard peak.threads > 1, peak.threads <= cores,
-                let one = peaks.first(where: { $0.isa == peak.isa && $0.threads == 1 }),
+                let one = peaks.first(where: {
+                    $0.isa == peak.isa && $0.threads == 1 && $0.quantityName == peak.quantityName
+                }),
                 peak.gflops < 0.8 * Double(peak.threads) * one.gflops
             else { return nil }
-            return "The \(peak.isa) peak on \(peak.threads) threads is only "
+            return "The \(peak.quantityName) peak of \(peak.isa) on \(peak.threads) threads is only "
                 + "\(NumberText.fixed(peak.gflops / one.gflops, 2)) times that on one: the cores are shared, with other "
                 + "work or with each other's hardware threads."
         }

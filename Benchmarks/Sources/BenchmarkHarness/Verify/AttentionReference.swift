@@ -41,7 +41,7 @@ public struct AttentionReference: Sendable {
         var results = RowResults(rowCount: rows.count, shape: shape, keepsWeights: keepsWeights)
         let workers = max(1, min(Machine.current.usableCores, rows.count))
         let parts = workload.withCProblem { problem in
-            results.withPlaces { places in
+            results.withPlaces(workload.workingType) { places in
                 // The pointers are valid until all workers have returned, and each writes rows of its own.
                 nonisolated(unsafe) let (problem, places) = (problem, places)
                 nonisolated(unsafe) let parts = UnsafeMutablePointer<NaiveErrors>.allocate(capacity: workers)
@@ -63,8 +63,11 @@ public struct AttentionReference: Sendable {
             throw HarnessError("the oracle refused the problem: \(String(cString: ck_status_text(status)))")
         }
         let limit = RoundingLimit(workload)
-        outputBound = ErrorBound.bound(naive: errors.output, limit: limit.output)
-        lseBound = ErrorBound.bound(naive: errors.lse, limit: limit.lse)
+        outputBound = ErrorBound.bound(naive: errors.output, limit: limit.output, type: workload.workingType)
+        // The sum of rounded probabilities is off by as much as each of them.
+        lseBound =
+            ErrorBound.bound(naive: errors.lse, limit: limit.lse)
+            + (workload.roundsProbabilities ? DataType.bfloat16.unitRoundoff : 0)
         weightsBound = ErrorBound.bound(naive: errors.weights, limit: limit.weights)
         let work = 2 * Double(rows.count * shape.keyLength) * Double(shape.headDim + shape.valueDim)
         naiveFlopsPerSecond = errors.seconds > 0 ? work / errors.seconds : .infinity
@@ -72,6 +75,11 @@ public struct AttentionReference: Sendable {
         self.rows = rows
         isComplete = rows.count == shape.rowCount
         (output, lse, weights) = (results.output, results.lse, results.weights)
+    }
+
+    /// The errors of a whole output of any type in the sampled rows.
+    public func errors(ofOutput tensor: any NumberTensor) -> ErrorTally {
+        tensor.withFloats { errors(ofOutput: $0) }
     }
 
     /// The errors of a whole output `[batch, heads, queryLength, valueDim]` in the sampled rows.

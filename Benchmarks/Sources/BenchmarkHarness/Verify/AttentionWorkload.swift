@@ -19,12 +19,26 @@ public struct AttentionWorkload: Sendable {
         }
     }
 
+    /// A mask of whole blocks.
+    public struct Blocks: Sendable {
+        /// The queries of a block.
+        public var queryBlock: Int
+        /// The keys of a block.
+        public var keyBlock: Int
+        /// The sizes, aligned at the end with `[batch, heads, blocks of queries, blocks of keys]`.
+        public var shape: [Int]
+        /// One byte a block, row-major; a nonzero one is visible.
+        public var bytes: [UInt8]
+    }
+
     /// The queries, of rank 2, 3 or 4 up to `[batch, heads, queryLength, headDim]`.
-    public var query: Tensor
+    public var query: any NumberTensor
     /// The keys, of the same rank, up to `[batch, kvHeads, keyLength, headDim]`.
-    public var key: Tensor
+    public var key: any NumberTensor
     /// The values, of the same rank, up to `[batch, kvHeads, keyLength, valueDim]`.
-    public var value: Tensor
+    public var value: any NumberTensor
+    /// The element type of the output; nil for that of the queries.
+    public var outputType: DataType?
     /// Which keys a query may see by position.
     public var causality: Causality
     /// The factor of the scores; nil for `1 / sqrt(headDim)`.
@@ -35,11 +49,19 @@ public struct AttentionWorkload: Sendable {
     public var bias: Tensor?
     /// The keys that each sequence really has, if not all.
     public var keyLengths: [Int]?
+    /// Window, query lengths, prefix and segments; the blocks are ``blocks``.
+    public var visibility = KeyVisibility()
+    /// The mask of blocks, if any.
+    public var blocks: Blocks?
+    /// Softcap, QK-norm, ALiBi, sinks and factors by head.
+    public var scores = ScoreOptions()
+    /// See ``AttentionOptions/keepsFloatProbabilities``.
+    public var keepsFloatProbabilities = false
 
     /// A workload.
     public init(
-        query: Tensor, key: Tensor, value: Tensor, causality: Causality = .none, scale: Float? = nil,
-        mask: Mask? = nil, bias: Tensor? = nil, keyLengths: [Int]? = nil
+        query: any NumberTensor, key: any NumberTensor, value: any NumberTensor, causality: Causality = .none,
+        scale: Float? = nil, mask: Mask? = nil, bias: Tensor? = nil, keyLengths: [Int]? = nil
     ) {
         self.query = query
         self.key = key
@@ -51,20 +73,6 @@ public struct AttentionWorkload: Sendable {
         self.keyLengths = keyLengths
     }
 
-    /// A workload of normally distributed numbers, the same ones for the same seed.
-    public init(shape: AttentionShape, mask: SweepMask, seed: UInt64) throws(KernelError) {
-        var generator = SeededGenerator(seed: seed)
-        func tensor(_ heads: Int, _ length: Int, _ width: Int) throws(KernelError) -> Tensor {
-            try Tensor(
-                shape: [shape.batch, heads, length, width],
-                elements: generator.gaussians(shape.batch * heads * length * width))
-        }
-        query = try tensor(shape.heads, shape.queryLength, shape.headDim)
-        key = try tensor(shape.kvHeads, shape.keyLength, shape.headDim)
-        value = try tensor(shape.kvHeads, shape.keyLength, shape.valueDim)
-        causality = mask == .causal ? .bottomRight : .none
-    }
-
     /// The sizes, with 1 for the dimensions that tensors of a lower rank lack.
     public var shape: AttentionShape {
         let (q, k, v) = (Self.rank4(query.shape), Self.rank4(key.shape), Self.rank4(value.shape))
@@ -73,25 +81,24 @@ public struct AttentionWorkload: Sendable {
             valueDim: v[3])
     }
 
-    /// The options in the library's form.
-    public func options() throws(KernelError) -> AttentionOptions {
-        var libraryMask: AttentionMask?
-        if let mask {
-            let scores = try ScoreMask(shape: mask.shape, bytes: mask.bytes)
-            libraryMask = mask.keeps ? .keep(scores) : .drop(scores)
-        }
-        return AttentionOptions(
-            causality: causality, scale: scale, mask: libraryMask, bias: bias, keyLengths: keyLengths)
+    /// The type that the output's errors are judged by: where a bf16 dot product takes probabilities rounded to bf16,
+    /// an output of more bits is no more accurate.
+    var workingType: DataType { roundsProbabilities ? .bfloat16 : outputType ?? query.dataType }
+
+    /// Whether a kernel may round probabilities to bf16, for a dot product of its own.
+    var roundsProbabilities: Bool {
+        [query.dataType, key.dataType, value.dataType].allSatisfy { $0 == .bfloat16 } && !keepsFloatProbabilities
     }
 
-    /// Computes the workload through the library's tensor interface.
+    /// Computes the workload into new memory.
     ///
     /// - Throws: ``KernelError`` if shapes or options do not fit each other.
     public func attend(
         _ kernel: AttentionKernel, returning outputs: AttentionOutputs, execution: Execution
-    ) throws(KernelError) -> AttentionResult {
-        try kernel.attend(
-            query: query, key: key, value: value, options: options(), returning: outputs, execution: execution)
+    ) throws(KernelError) -> AttentionOutcome {
+        let call = try AttentionCall.make(self, returning: outputs)
+        try call.run(kernel, execution: execution)
+        return call.outcome
     }
 
     static func rank4(_ shape: [Int]) -> [Int] { [Int](repeating: 1, count: max(0, 4 - shape.count)) + shape }

@@ -1,3 +1,5 @@
+import AttentionKernels
+
 /// The differences between computed numbers and the oracle's.
 public struct ErrorTally: Sendable, Equatable {
     /// The largest absolute difference; infinite where one of the two is not finite and they differ.
@@ -47,9 +49,11 @@ public enum ErrorBound {
     /// Twice the error of the naive path plus 2 units in the last place of the largest number, but never more
     /// than `limit`, so that an error of the naive path itself cannot excuse the others.
     ///
-    /// - Parameter limit: what rounding alone can explain to first order.
-    public static func bound(naive: ErrorTally, limit: Double) -> Double {
-        let bound = 2 * naive.maximum + 2 * Double(Float(naive.magnitude).ulp)
+    /// - Parameters:
+    ///   - limit: what rounding alone can explain to first order.
+    ///   - type: what the numbers are rounded to.
+    public static func bound(naive: ErrorTally, limit: Double, type: DataType = .float32) -> Double {
+        let bound = 2 * naive.maximum + 2 * type.ulp(naive.magnitude)
         // Inputs that are not finite have no first-order analysis: there the naive path is all there is to go by.
         return limit.isFinite ? min(bound, limit) : bound
     }

@@ -6,6 +6,22 @@ extension AttentionWorkload {
     ///
     /// - Precondition: the shapes fit each other, as a kernel's call has checked.
     func withCProblem<Result>(_ body: (ck_attention_problem) throws -> Result) rethrows -> Result {
+        let memory = ProblemMemory()
+        defer { withExtendedLifetime(memory) {} }
+        var problem = problemWithoutTensors(memory)
+        return try query.withBytes { query in
+            try key.withBytes { key in
+                try value.withBytes { value in
+                    problem.q = Self.operand(query, self.query)
+                    problem.k = Self.operand(key, self.key)
+                    problem.v = Self.operand(value, self.value)
+                    return try withScoreOperands(&problem, body)
+                }
+            }
+        }
+    }
+
+    private func problemWithoutTensors(_ memory: ProblemMemory) -> ck_attention_problem {
         let shape = shape
         var problem = ck_attention_problem()
         problem.batch = Int64(shape.batch)
@@ -16,38 +32,43 @@ extension AttentionWorkload {
         problem.head_dim = Int64(shape.headDim)
         problem.value_dim = Int64(shape.valueDim)
         problem.scale = scale ?? (shape.headDim > 0 ? 1 / Float(shape.headDim).squareRoot() : 1)
-        switch causality {
-        case .none: problem.causal = .CK_CAUSAL_NONE
-        case .topLeft: problem.causal = .CK_CAUSAL_TOP_LEFT
-        case .bottomRight: problem.causal = .CK_CAUSAL_BOTTOM_RIGHT
-        case .offset(let offset):
-            problem.causal = .CK_CAUSAL_OFFSET
+        problem.causal = Self.causal(causality)
+        problem.alignment = Self.causal(visibility.alignment)
+        if case .offset(let offset) = causality == .none ? visibility.alignment : causality {
             problem.query_offset = Int64(offset)
         }
         // Without data: the oracle takes its row's places as arguments, and only checks this layout.
-        problem.o = Self.operand(
-            nil, [shape.batch, shape.heads, shape.queryLength, shape.valueDim],
-            count: shape.rowCount * shape.valueDim)
-
-        return try query.span.withUnsafeBufferPointer { query in
-            try key.span.withUnsafeBufferPointer { key in
-                try value.span.withUnsafeBufferPointer { value in
-                    problem.q = Self.operand(query.baseAddress, Self.rank4(self.query.shape), count: query.count)
-                    problem.k = Self.operand(key.baseAddress, Self.rank4(self.key.shape), count: key.count)
-                    problem.v = Self.operand(value.baseAddress, Self.rank4(self.value.shape), count: value.count)
-                    return try withOptionalOperands(&problem, body)
-                }
-            }
+        problem.o = Self.rows(
+            [shape.batch, shape.heads, shape.queryLength, shape.valueDim], count: shape.rowCount * shape.valueDim)
+        if let lengths = keyLengths {
+            problem.kv_lengths = memory.copy(lengths.map { Int64($0) })
+            problem.kv_lengths_count = Int64(lengths.count)
         }
+        if let window = visibility.window {
+            problem.window = ck_window(
+                bounds_left: window.left != nil, bounds_right: window.right != nil, left: Int64(window.left ?? 0),
+                right: Int64(window.right ?? 0))
+        }
+        problem.query_lengths = memory.lengths(visibility.queryLengths)
+        problem.prefix_lengths = memory.lengths(visibility.prefixLengths)
+        if let segments = visibility.segments {
+            problem.q_segments = memory.segments(segments.query, length: shape.queryLength)
+            problem.k_segments = memory.segments(segments.key, length: shape.keyLength)
+        }
+        problem.scores.softcap = scores.softcap ?? 0
+        problem.scores.normalize_qk = scores.normalizesQueryAndKey
+        problem.scores.head_scales = memory.headValues(scores.headScales)
+        problem.scores.alibi_slopes = memory.headValues(scores.alibiSlopes)
+        problem.scores.sinks = memory.headValues(scores.sinkValues)
+        return problem
     }
 
-    private func withOptionalOperands<Result>(
+    private func withScoreOperands<Result>(
         _ problem: inout ck_attention_problem, _ body: (ck_attention_problem) throws -> Result
     ) rethrows -> Result {
-        let lengths = keyLengths.map { $0.map { Int64($0) } } ?? []
-        return try (mask?.bytes ?? []).withUnsafeBufferPointer { bytes in
+        try (mask?.bytes ?? []).withUnsafeBufferPointer { bytes in
             try (bias?.elements ?? []).withUnsafeBufferPointer { numbers in
-                try lengths.withUnsafeBufferPointer { lengths in
+                try (blocks?.bytes ?? []).withUnsafeBufferPointer { visible in
                     if let mask {
                         problem.mask_kind = mask.keeps ? .CK_MASK_KEEP : .CK_MASK_DROP
                         problem.mask = Self.scoreOperand(bytes.baseAddress, mask.shape, count: bytes.count)
@@ -55,9 +76,10 @@ extension AttentionWorkload {
                     if let bias {
                         problem.bias = Self.scoreOperand(numbers.baseAddress, bias.shape, count: numbers.count)
                     }
-                    if keyLengths != nil {
-                        problem.kv_lengths = lengths.baseAddress
-                        problem.kv_lengths_count = Int64(lengths.count)
+                    if let blocks {
+                        problem.block_mask = ck_block_mask(
+                            query_block: Int64(blocks.queryBlock), key_block: Int64(blocks.keyBlock),
+                            blocks: Self.scoreOperand(visible.baseAddress, blocks.shape, count: visible.count))
                     }
                     return try body(problem)
                 }
@@ -65,9 +87,29 @@ extension AttentionWorkload {
         }
     }
 
-    private static func operand(_ data: UnsafePointer<Float>?, _ shape: [Int], count: Int) -> ck_operand {
+    private static func causal(_ causality: Causality) -> ck_causal {
+        switch causality {
+        case .none: .CK_CAUSAL_NONE
+        case .topLeft: .CK_CAUSAL_TOP_LEFT
+        case .bottomRight: .CK_CAUSAL_BOTTOM_RIGHT
+        case .offset: .CK_CAUSAL_OFFSET
+        }
+    }
+
+    private static func operand(_ bytes: UnsafeRawBufferPointer, _ tensor: any NumberTensor) -> ck_operand {
+        var operand = rows(rank4(tensor.shape), count: tensor.count)
+        operand.data = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+        operand.dtype =
+            switch tensor.dataType {
+            case .float32: .CK_F32
+            case .bfloat16: .CK_BF16
+            case .float16: .CK_F16
+            }
+        return operand
+    }
+
+    private static func rows(_ shape: [Int], count: Int) -> ck_operand {
         var operand = ck_operand()
-        operand.data = UnsafeMutableRawPointer(mutating: data)
         operand.count = Int64(count)
         operand.row_stride = Int64(shape[3])
         operand.head_stride = Int64(shape[2] * shape[3])
@@ -92,48 +134,44 @@ extension AttentionWorkload {
     }
 }
 
-extension ck_attention_problem {
-    /// The same problem for `queries` query rows of one head alone, from `row` on, with their results written to the
-    /// given places; without a place for the output the values are left out.
-    func alone(
-        _ row: RowIndex, queries: Int = 1, o: UnsafeMutablePointer<Float>?, lse: UnsafeMutablePointer<Float>?,
-        weights: UnsafeMutablePointer<Float>
-    ) -> ck_attention_problem {
-        let (b, h, i) = (Int64(row.batch), Int64(row.head), Int64(row.query))
-        let kvHead = h / (heads / kv_heads)
-        var alone = self
-        (alone.batch, alone.heads, alone.kv_heads, alone.seqlen_q) = (1, 1, 1, Int64(queries))
-        if o == nil { alone.value_dim = 0 }
-        alone.q.offset += b * q.batch_stride + h * q.head_stride + i * q.row_stride
-        alone.k.offset += b * k.batch_stride + kvHead * k.head_stride
-        alone.v.offset += b * v.batch_stride + kvHead * v.head_stride
-        alone.mask.offset += b * mask.batch_stride + h * mask.head_stride + i * mask.row_stride
-        alone.bias.offset += b * bias.batch_stride + h * bias.head_stride + i * bias.row_stride
-        let keys = kv_lengths.map { $0[row.batch] } ?? seqlen_k
-        if let lengths = kv_lengths {
-            alone.kv_lengths = lengths + row.batch
-            alone.kv_lengths_count = 1
+extension ScoreOptions {
+    /// The logits of the sinks: one for each head, or one for all.
+    var sinkValues: [Float]? {
+        switch sinks {
+        case nil: nil
+        case .offByOne: [0]
+        case .perHead(let values): values
         }
-        switch causal {
-        case .CK_CAUSAL_NONE: break
-        case .CK_CAUSAL_TOP_LEFT: alone.query_offset = i
-        // By the rows of the whole problem.
-        case .CK_CAUSAL_BOTTOM_RIGHT: alone.query_offset = i + keys - seqlen_q
-        case .CK_CAUSAL_OFFSET: alone.query_offset = query_offset + i
-        }
-        if causal != .CK_CAUSAL_NONE { alone.causal = .CK_CAUSAL_OFFSET }
-        alone.o = ck_operand.rows(o, queries, width: alone.value_dim)
-        alone.lse = ck_operand.rows(lse, queries, width: 1)
-        alone.weights = ck_operand.rows(weights, queries, width: seqlen_k)
-        return alone
     }
 }
 
-extension ck_operand {
-    fileprivate static func rows(_ data: UnsafeMutablePointer<Float>?, _ rows: Int, width: Int64) -> ck_operand {
-        let count = Int64(rows) * width
-        return ck_operand(
-            data: data.map(UnsafeMutableRawPointer.init), count: data == nil ? 0 : count, offset: 0,
-            batch_stride: count, head_stride: count, row_stride: width, dtype: .CK_F32)
+/// The small arrays of a C problem, freed together.
+private final class ProblemMemory {
+    private var owned: [UnsafeMutableRawPointer] = []
+
+    deinit { for pointer in owned { pointer.deallocate() } }
+
+    func copy<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafePointer<Element> {
+        let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
+        elements.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { pointer.initialize(from: start, count: source.count) }
+        }
+        owned.append(UnsafeMutableRawPointer(pointer))
+        return UnsafePointer(pointer)
+    }
+
+    func lengths(_ values: [Int]?) -> ck_lengths {
+        guard let values else { return ck_lengths() }
+        return ck_lengths(data: copy(values.map { Int64($0) }), count: Int64(values.count))
+    }
+
+    func headValues(_ values: [Float]?) -> ck_head_values {
+        guard let values else { return ck_head_values() }
+        return ck_head_values(data: copy(values), count: Int64(values.count))
+    }
+
+    func segments(_ ids: [Int32], length: Int) -> ck_segment_ids {
+        ck_segment_ids(
+            data: copy(ids), count: Int64(ids.count), batch_stride: ids.count == length ? 0 : Int64(length))
     }
 }

@@ -1,10 +1,11 @@
 import AttentionKernels
 
-/// What rounding to f32 alone can do to an attention, to first order.
+/// What rounding alone can do to an attention, to first order.
 ///
 /// With u = 2^-24 and S the largest magnitude a score and its terms can have, a score of `headDim` products is off
 /// by at most (headDim + 4) u S; this is a relative error of its exponential, twice that of the weight; and summing
-/// `keyLength` terms adds keyLength u. Far above what kernels do, far below what a wrong kernel does.
+/// `keyLength` terms adds keyLength u. Where weights or outputs are rounded to 16 bits, that adds three units of theirs.
+/// Far above what kernels do, far below what a wrong kernel does.
 struct RoundingLimit {
     var output: Double
     var lse: Double
@@ -13,23 +14,38 @@ struct RoundingLimit {
     init(_ workload: AttentionWorkload) {
         let shape = workload.shape
         let unit = 0x1p-24
-        let scale = Double(abs(workload.scale ?? 1 / Float(max(shape.headDim, 1)).squareRoot()))
-        let biasSize = (workload.bias?.elements ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
-        let scores =
-            scale * Self.largestNorm(workload.query, width: shape.headDim)
-            * Self.largestNorm(workload.key, width: shape.headDim) + biasSize
-        let ofScore = Double(shape.headDim + 4) * scores
+        let ofScore = Double(shape.headDim + 4) * Self.largestScore(workload)
         let ofSum = Double(shape.keyLength + 16)
-        let largestValue = workload.value.elements.reduce(0.0) { max($0, Double(abs($1))) }
         weights = unit * (2 * ofScore + ofSum)
-        output = weights * largestValue
-        lse = unit * (ofScore + ofSum + scores)
+        let type = workload.workingType
+        let largestValue = Self.largest(workload.value)
+        output = (weights + (type == .float32 ? 0 : 3 * type.unitRoundoff)) * largestValue
+        lse = unit * (ofScore + ofSum + Self.largestScore(workload))
+    }
+
+    /// The largest magnitude that a score and the terms it is made of can have.
+    private static func largestScore(_ workload: AttentionWorkload) -> Double {
+        let shape = workload.shape
+        let options = workload.scores
+        let scale = Double(abs(workload.scale ?? 1 / Float(max(shape.headDim, 1)).squareRoot()))
+        let headScale = (options.headScales ?? [1]).reduce(0) { max($0, Double(abs($1))) }
+        let norms =
+            options.normalizesQueryAndKey
+            ? 1 : largestNorm(workload.query, width: shape.headDim) * largestNorm(workload.key, width: shape.headDim)
+        let bias = (workload.bias?.elements ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
+        let slope = (options.alibiSlopes ?? []).reduce(0.0) { max($0, Double(abs($1))) }
+        let sink = (options.sinkValues ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
+        return scale * headScale * norms + bias + slope * Double(shape.queryLength + shape.keyLength) + sink
+    }
+
+    private static func largest(_ tensor: any NumberTensor) -> Double {
+        tensor.withFloats { elements in Double(elements.reduce(0) { max($0, abs($1)) }) }
     }
 
     /// The largest Euclidean norm of a row: |q . k| is at most the product of two.
-    private static func largestNorm(_ tensor: Tensor, width: Int) -> Double {
+    private static func largestNorm(_ tensor: any NumberTensor, width: Int) -> Double {
         guard width > 0 else { return 0 }
-        return tensor.span.withUnsafeBufferPointer { elements in
+        return tensor.withFloats { elements in
             var largest = 0.0
             for row in 0..<elements.count / width {
                 var sum = 0.0

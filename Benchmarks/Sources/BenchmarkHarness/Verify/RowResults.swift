@@ -1,3 +1,4 @@
+import AttentionKernels
 import CKernels
 
 /// The oracle's numbers for a list of rows.
@@ -14,7 +15,7 @@ struct RowResults {
         self.shape = shape
     }
 
-    mutating func withPlaces<Result>(_ body: (RowPlaces) -> Result) -> Result {
+    mutating func withPlaces<Result>(_ type: DataType, _ body: (RowPlaces) -> Result) -> Result {
         let keepsWeights = !weights.isEmpty
         return output.withUnsafeMutableBufferPointer { output in
             lse.withUnsafeMutableBufferPointer { lse in
@@ -22,7 +23,7 @@ struct RowResults {
                     body(
                         RowPlaces(
                             output: output, lse: lse, weights: keepsWeights ? weights : nil,
-                            valueDim: shape.valueDim, keyLength: shape.keyLength))
+                            valueDim: shape.valueDim, keyLength: shape.keyLength, type: type))
                 }
             }
         }
@@ -53,6 +54,8 @@ struct RowPlaces {
     var weights: UnsafeMutableBufferPointer<Double>?
     var valueDim: Int
     var keyLength: Int
+    /// The type that outputs are rounded to.
+    var type: DataType
 
     /// Computes row `index` of the list by the oracle and, alone, by the naive kernel, and compares them.
     func compute(_ row: RowIndex, _ index: Int, _ problem: ck_attention_problem, _ errors: inout NaiveErrors) {
@@ -75,7 +78,7 @@ struct RowPlaces {
                 }
                 if naiveStatus != .CK_OK { errors.failure = naiveStatus }
                 for column in 0..<valueDim {
-                    errors.output.add(naive[keyLength + column], oracle: o[column])
+                    errors.output.add(type.rounded(naive[keyLength + column]), oracle: o[column])
                     output[index * valueDim + column] = o[column]
                 }
                 for column in 0..<keyLength {
