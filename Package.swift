@@ -39,6 +39,9 @@ let package = Package(
         .library(name: "AttentionKernels", targets: ["AttentionKernels"]),
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
+        .library(name: "GGUF", targets: ["GGUF"]),
+        .library(name: "PyTorchCheckpoints", targets: ["PyTorchCheckpoints"]),
+        .library(name: "Tokenizers", targets: ["Tokenizers"]),
         .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
         .library(name: "Transformer", targets: ["Transformer"]),
     ],
@@ -55,7 +58,12 @@ let package = Package(
             name: "AttentionKernels", dependencies: ["CKernels", "HalfPrecision"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "HalfPrecision"),
-        .target(name: "Safetensors", dependencies: ["HalfPrecision"]),
+        // Mapped files, bounded reading and strict JSON, for every reader of a format.
+        .target(name: "FileReading"),
+        .target(name: "Safetensors", dependencies: ["FileReading", "HalfPrecision"]),
+        .target(name: "GGUF", dependencies: ["FileReading", "HalfPrecision"]),
+        .target(name: "PyTorchCheckpoints", dependencies: ["FileReading", "HalfPrecision"]),
+        .target(name: "Tokenizers", dependencies: ["FileReading"]),
         .target(name: "ONNXOperators", dependencies: ["AttentionKernels"]),
         .target(
             name: "Transformer", dependencies: ["AttentionKernels"],

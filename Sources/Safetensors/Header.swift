@@ -1,3 +1,5 @@
+import FileReading
+
 /// A file's header, read and checked: every tensor's bytes lie inside the data, and the tensors
 /// together cover the data without overlap or hole.
 struct Header {
@@ -15,9 +17,9 @@ struct Header {
         guard json.first == UInt8(ascii: "{") else {
             throw fail(.malformedHeader(offset: 0, problem: "no opening brace"))
         }
-        var scanner = HeaderScanner(json)
-        let root: HeaderValue
-        do throws(HeaderScanner.Failure) {
+        var scanner = JSONScanner(json)
+        let root: JSONValue
+        do throws(JSONScanner.Failure) {
             root = try scanner.parse()
         } catch {
             throw fail(.malformedHeader(offset: error.offset, problem: error.problem))
@@ -54,7 +56,7 @@ struct Header {
     }
 
     private static func entry(
-        _ member: HeaderValue.Member, dataCount: Int, path: String
+        _ member: JSONValue.Member, dataCount: Int, path: String
     ) throws(SafetensorsError) -> TensorEntry {
         func fail(_ reason: SafetensorsError.Reason) -> SafetensorsError {
             .init(path: path, tensor: member.name, reason: reason)
@@ -63,7 +65,7 @@ struct Header {
             throw fail(.malformedHeader(offset: 0, problem: "no object where a tensor is described"))
         }
         if let name = duplicate(fields) { throw fail(.duplicateName(name)) }
-        func field(_ name: String) -> HeaderValue? { fields.first { $0.name == name }?.value }
+        func field(_ name: String) -> JSONValue? { fields.first { $0.name == name }?.value }
 
         guard case .string(let typeName)? = field("dtype") else {
             throw fail(.badField("dtype", expected: "the name of an element type"))
@@ -86,7 +88,7 @@ struct Header {
         return TensorEntry(name: member.name, type: type, shape: shape, dataRange: begin..<end)
     }
 
-    private static func metadata(_ value: HeaderValue, path: String) throws(SafetensorsError) -> [String: String] {
+    private static func metadata(_ value: JSONValue, path: String) throws(SafetensorsError) -> [String: String] {
         let failure = SafetensorsError(
             path: path, reason: .badField(metadataName, expected: "an object of strings"))
         guard case .object(let members) = value else { throw failure }
@@ -100,7 +102,7 @@ struct Header {
     }
 
     /// The value as an array of integers that are at least 0, or nil.
-    private static func sizes(_ value: HeaderValue?) -> [Int]? {
+    private static func sizes(_ value: JSONValue?) -> [Int]? {
         guard case .array(let elements)? = value else { return nil }
         var result: [Int] = []
         for element in elements {
@@ -110,7 +112,7 @@ struct Header {
         return result
     }
 
-    private static func duplicate(_ members: [HeaderValue.Member]) -> String? {
+    private static func duplicate(_ members: [JSONValue.Member]) -> String? {
         var seen: Set<String> = []
         return members.first { !seen.insert($0.name).inserted }?.name
     }

@@ -1,3 +1,5 @@
+import FileReading
+
 /// Why a safetensors file could not be read or written.
 public struct SafetensorsError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What was wrong; each case carries the value that was found.
@@ -64,9 +66,9 @@ extension SafetensorsError.Reason {
     var predicate: String {
         switch self {
         case .system(let operation, let message):
-            "could not be \(operation): \(message)"
+            FileProblem.system(operation: operation, message: message).predicate
         case .notAFile:
-            "is not a regular file"
+            FileProblem.notAFile.predicate
         case .tooShort(let bytes):
             "is no safetensors file: it has \(bytes) bytes, fewer than the 8 of the header's length"
         case .headerLength(let declared, let available):
@@ -102,5 +104,21 @@ extension SafetensorsError.Reason {
 
     private static func alternatives(_ types: [ElementType]) -> String {
         types.map(\.rawValue).joined(separator: " or ")
+    }
+}
+
+extension SafetensorsError.Reason {
+    init(_ problem: FileProblem) {
+        switch problem {
+        case .system(let operation, let message): self = .system(operation: operation, message: message)
+        case .notAFile: self = .notAFile
+        }
+    }
+}
+
+extension SafetensorsError {
+    /// The error of the system call that has just failed.
+    static func system(path: String, operation: String) -> SafetensorsError {
+        SafetensorsError(path: path, reason: .init(.system(operation: operation)))
     }
 }

@@ -1,3 +1,5 @@
+import FileReading
+
 /// A safetensors file, open for reading.
 ///
 /// The file is mapped into memory: opening it reads and checks the header alone, and a tensor's
@@ -30,7 +32,12 @@ public struct SafetensorsFile: Sendable {
     ///   file, overlap another tensor's, leave a hole, or do not match its shape and type.
     /// - Complexity: O(the header's length), whatever the size of the tensors.
     public init(path: String) throws(SafetensorsError) {
-        let file = try MappedFile(path: path)
+        let file: MappedFile
+        do throws(FileProblem) {
+            file = try MappedFile(path: path)
+        } catch {
+            throw SafetensorsError(path: path, reason: .init(error))
+        }
         guard file.count >= 8 else { throw SafetensorsError(path: path, reason: .tooShort(bytes: file.count)) }
         let declared = file.withBytes(0..<8) { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
         let available = min(file.count - 8, Header.maximumLength)
@@ -38,7 +45,7 @@ public struct SafetensorsFile: Sendable {
             throw SafetensorsError(path: path, reason: .headerLength(declared: declared, available: available))
         }
         let dataStart = 8 + Int(declared)
-        let json = file.withBytes(8..<dataStart) { [UInt8]($0) }
+        let json = file.bytes(8..<dataStart)
         let header = try Header(json: json, dataCount: file.count - dataStart, path: path)
 
         self.path = path

@@ -1,3 +1,4 @@
+import FileReading
 import HalfPrecision
 
 /// One tensor of a ``SafetensorsFile``: its description, and its data on demand.

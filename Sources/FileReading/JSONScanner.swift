@@ -1,45 +1,31 @@
-/// A value of the header's JSON. Objects keep their members in file order, so that a name given
-/// twice can be told from a name given once.
-enum HeaderValue: Equatable {
-    case object([Member])
-    case array([HeaderValue])
-    case string(String)
-    case integer(Int)
-    /// A fraction, a boolean or null: legal JSON that the format uses nowhere.
-    case other
-
-    struct Member: Equatable {
-        var name: String
-        var value: HeaderValue
-    }
-}
-
-/// A strict JSON scanner over the header's bytes.
+/// A strict JSON scanner.
 ///
-/// Foundation's decoders keep the last of two equal names silently; here a duplicate is an error,
-/// because two readers that choose differently would see different weights in one file.
-struct HeaderScanner {
-    struct Failure: Error, Equatable {
-        var offset: Int
-        var problem: String
+/// Foundation's decoders keep the last of two equal names silently, and call names equal that are canonically
+/// equivalent: two readers that choose differently would see different weights in one file, and a vocabulary that
+/// holds both spellings of an accented letter would lose one.
+package struct JSONScanner {
+    package struct Failure: Error, Sendable, Equatable {
+        /// Counted in bytes from the start of the text.
+        package var offset: Int
+        package var problem: String
     }
 
     private let bytes: [UInt8]
     private var position = 0
-    // The format nests three levels; the limit keeps a hostile header from exhausting the stack.
+    // No model file nests more levels; the limit keeps a hostile one from exhausting the stack.
     private static let maximumDepth = 16
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// The one JSON value that fills the bytes, white space aside.
-    mutating func parse() throws(Failure) -> HeaderValue {
+    package mutating func parse() throws(Failure) -> JSONValue {
         let value = try parseValue(depth: 0)
         skipSpace()
         guard position == bytes.count else { throw failure("text after the end of the JSON object") }
         return value
     }
 
-    private mutating func parseValue(depth: Int) throws(Failure) -> HeaderValue {
+    private mutating func parseValue(depth: Int) throws(Failure) -> JSONValue {
         guard depth < Self.maximumDepth else { throw failure("JSON nested too deeply") }
         skipSpace()
         guard let first = peek else { throw failure("an unexpected end") }
@@ -48,16 +34,16 @@ struct HeaderScanner {
         case UInt8(ascii: "["): return try parseArray(depth: depth)
         case UInt8(ascii: "\""): return .string(try parseString())
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
-        case UInt8(ascii: "t"): return try parseWord("true")
-        case UInt8(ascii: "f"): return try parseWord("false")
-        case UInt8(ascii: "n"): return try parseWord("null")
+        case UInt8(ascii: "t"): return try parseWord("true", .boolean(true))
+        case UInt8(ascii: "f"): return try parseWord("false", .boolean(false))
+        case UInt8(ascii: "n"): return try parseWord("null", .null)
         default: throw failure("a character that begins no JSON value")
         }
     }
 
-    private mutating func parseObject(depth: Int) throws(Failure) -> HeaderValue {
+    private mutating func parseObject(depth: Int) throws(Failure) -> JSONValue {
         position += 1
-        var members: [HeaderValue.Member] = []
+        var members: [JSONValue.Member] = []
         skipSpace()
         if take("}") { return .object(members) }
         while true {
@@ -73,9 +59,9 @@ struct HeaderScanner {
         }
     }
 
-    private mutating func parseArray(depth: Int) throws(Failure) -> HeaderValue {
+    private mutating func parseArray(depth: Int) throws(Failure) -> JSONValue {
         position += 1
-        var elements: [HeaderValue] = []
+        var elements: [JSONValue] = []
         skipSpace()
         if take("]") { return .array(elements) }
         while true {
@@ -86,7 +72,7 @@ struct HeaderScanner {
         }
     }
 
-    private mutating func parseNumber() throws(Failure) -> HeaderValue {
+    private mutating func parseNumber() throws(Failure) -> JSONValue {
         let start = position
         if peek == UInt8(ascii: "-") { position += 1 }
         let firstDigit = position
@@ -96,12 +82,14 @@ struct HeaderScanner {
             throw failure("a number with a leading zero")
         }
         let integerEnd = position
-        if take(".") { skipDigits() }
+        if take(".") { try skipOneOrMoreDigits() }
         if take("e") || take("E") {
             if !take("+") { _ = take("-") }
-            skipDigits()
+            try skipOneOrMoreDigits()
         }
-        guard position == integerEnd else { return .other }
+        guard position == integerEnd else {
+            return .real(Double(String(decoding: bytes[start..<position], as: UTF8.self)) ?? .nan)
+        }
         guard let value = Int(String(decoding: bytes[start..<position], as: UTF8.self)) else {
             position = start
             throw failure("a number that does not fit 64 bits")
@@ -109,17 +97,17 @@ struct HeaderScanner {
         return .integer(value)
     }
 
-    private mutating func parseWord(_ word: StaticString) throws(Failure) -> HeaderValue {
+    private mutating func parseWord(_ word: StaticString, _ value: JSONValue) throws(Failure) -> JSONValue {
         for scalar in word.description.utf8 {
             guard peek == scalar else { throw failure("a character that begins no JSON value") }
             position += 1
         }
-        return .other
+        return value
     }
 }
 
 // Strings and single characters.
-extension HeaderScanner {
+extension JSONScanner {
     private mutating func parseString() throws(Failure) -> String {
         position += 1
         var text: [UInt8] = []
@@ -189,6 +177,12 @@ extension HeaderScanner {
 
     private mutating func skipDigits() {
         while let byte = peek, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { position += 1 }
+    }
+
+    private mutating func skipOneOrMoreDigits() throws(Failure) {
+        let start = position
+        skipDigits()
+        guard position > start else { throw failure("a number without digits") }
     }
 
     private func failure(_ problem: String) -> Failure { Failure(offset: position, problem: problem) }
