@@ -79,6 +79,10 @@ let package = Package(
         .testTarget(
             name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
         .testTarget(
+            name: "ModelFileTests",
+            dependencies: ["GGUF", "PyTorchCheckpoints", "Tokenizers", "TestSupport"],
+            path: "Tests/ModelFileTests", exclude: ["Fixtures"]),
+        .testTarget(
             name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "TestSupport", "AllocationCounter"],

@@ -53,7 +53,9 @@ struct GGUFHeader {
     }
 
     private mutating func checkOverlap(path: String) throws(GGUFError) {
-        entries.sort { $0.dataRange.lowerBound < $1.dataRange.lowerBound }
+        entries.sort {
+            ($0.dataRange.lowerBound, $0.dataRange.upperBound) < ($1.dataRange.lowerBound, $1.dataRange.upperBound)
+        }
         var end = 0
         for entry in entries {
             let begin = entry.dataRange.lowerBound

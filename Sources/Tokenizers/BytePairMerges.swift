@@ -13,7 +13,9 @@ struct BytePairMerges: Sendable {
         merges.reserveCapacity(list.count)
         for (rank, merge) in list.enumerated() {
             let key = Self.key(merge.left, merge.right)
-            guard merges[key] == nil else { throw TokenizerError(reason: .badMerge(index: rank, problem: "stands twice")) }
+            guard merges[key] == nil else {
+                throw TokenizerError(reason: .badMerge(index: rank, problem: "stands twice"))
+            }
             merges[key] = Merge(rank: Int32(rank), product: Int32(merge.product))
         }
     }

@@ -92,7 +92,8 @@ public struct BytePairTokenizer: Tokenizer {
                 throw TokenizerError(
                     reason: .badMerge(
                         index: index,
-                        problem: "joins \"\(left)\" and \"\(right)\", which should be tokens, as should what they make"))
+                        problem: "joins \"\(left)\" and \"\(right)\", which should be tokens, as should what they make")
+                )
             }
             list.append((first, second, product))
         }

@@ -162,7 +162,8 @@ extension TokenizerJSON {
         for element in elements {
             if let text = element.text {
                 merges.append(text)
-            } else if let parts = element.elements, parts.count == 2, let left = parts[0].text, let right = parts[1].text
+            } else if let parts = element.elements, parts.count == 2, let left = parts[0].text,
+                let right = parts[1].text
             {
                 merges.append("\(left) \(right)")
             } else {
@@ -176,7 +177,8 @@ extension TokenizerJSON {
     private func isolatesDigits() throws(TokenizerError) -> Bool {
         let expected = "ByteLevel, or Digits and ByteLevel"
         let step = root["pre_tokenizer"]
-        let steps = step?["type"]?.text == "Sequence" ? step?["pretokenizers"]?.elements ?? [] : [step].compactMap { $0 }
+        let steps =
+            step?["type"]?.text == "Sequence" ? step?["pretokenizers"]?.elements ?? [] : [step].compactMap { $0 }
         guard let last = steps.last, last["type"]?.text == "ByteLevel", last["add_prefix_space"]?.boolean != true,
             last["use_regex"]?.boolean != false, steps.count <= 2
         else { throw unsupported("pre-tokenizer", step, expected) }

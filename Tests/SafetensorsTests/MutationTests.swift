@@ -21,7 +21,8 @@ import Testing
             return Int(state >> 33) % bound
         }
         var opened = 0
-        for _ in 0..<3000 {
+        let count = ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].flatMap(Int.init) ?? 3000
+        for _ in 0..<count {
             var bytes = whole
             for _ in 0...random(3) {
                 let value = random(2) == 0 ? likely[random(likely.count)] : UInt8(random(256))
@@ -39,6 +40,6 @@ import Testing
             }
         }
         // Damage to names, metadata and data leaves a legal file.
-        #expect(opened > 100 && opened < 2900)
+        #expect(opened > count / 30 && opened < count - count / 30)
     }
 }
