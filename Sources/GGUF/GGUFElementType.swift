@@ -7,10 +7,13 @@ public enum GGUFElementType: UInt32, Sendable, Hashable, CaseIterable {
     case float16 = 1
     /// A block is a binary16 scale d, then 16 bytes of which each holds element i in its low and element i + 16 in its
     /// high half: x = d (q - 8).
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q4_0 = 2
     /// A block is a binary16 scale d and minimum m, then 16 bytes as in `q4_0`: x = d q + m.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q4_1 = 3
     /// A block is a binary16 scale d, then 32 signed bytes: x = d q.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q8_0 = 8
     /// The upper half of a binary32.
     case bfloat16 = 30
