@@ -81,7 +81,11 @@ ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const op
     if (h->k != p->k) return report(diagnosis, CK_BAD_PACKED, h->k, p->k);
     if (h->n != p->n) return report(diagnosis, CK_BAD_PACKED, h->n, p->n);
     if (h->dtype != expected.dtype) return report(diagnosis, CK_BAD_PACKED, h->dtype, expected.dtype);
-    if (h->kind != expected.kind) return report(diagnosis, CK_BAD_PACKED, h->kind, expected.kind);
+    if (h->kind != expected.kind) {
+        const ck_status status = report(diagnosis, CK_BAD_PACKED, h->kind, p->a.dtype);
+        diagnosis->other = CK_ARG_A;
+        return status;
+    }
     if (p->packed_b_bytes != bytes)
         return report(diagnosis, CK_BAD_PACKED, (int64_t)p->packed_b_bytes, (int64_t)bytes);
     return CK_OK;

@@ -124,7 +124,8 @@ typedef enum CK_ENUM ck_argument {
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
 // 2 row, 3 column), or is -1 when the status is not about one axis. `other` is the second
-// argument of an overlap, or CK_ARG_ISA where a packed matrix is for the ISA `actual`, not `expected`.
+// argument of an overlap; or CK_ARG_ISA where a packed matrix is for the ISA `actual`, not `expected`, CK_ARG_A
+// where it is not for an A of the dtype `expected`.
 typedef struct ck_diagnosis {
     ck_argument argument;
     ck_argument other;
@@ -577,6 +578,25 @@ typedef struct ck_packed_info {
 // another: the header is whole, its ISA one of this architecture, and the size what it says.
 ck_status ck_gemm_packed_inspect(const void *packed, size_t bytes, ck_packed_info *info,
                                  ck_diagnosis *_Nullable diagnosis);
+
+// A matrix to be quantised: B [k, n] of any float type, k a multiple of 32, into n columns of k / 32 blocks.
+typedef struct ck_quantise_problem {
+    int64_t k, n;
+    ck_matrix source;
+    ck_dtype dtype;  // CK_Q8_0, CK_Q4_0 or CK_Q4_1
+    void *_Nullable blocks;
+    size_t block_bytes;  // what n * k / 32 blocks have, or more
+} ck_quantise_problem;
+
+// Each weight becomes the nearest number its block has, and a block's d is what ggml's reference takes: the
+// largest magnitude over 127 (Q8_0), the number of largest magnitude over -8 (Q4_0), the range over 15 (Q4_1,
+// whose m is the smallest number). CK_NOT_FINITE: a number of the column `dimension` is not finite, or too large
+// for the f16 of its block; blocks have been written then.
+ck_status ck_quantise(const ck_quantise_problem *problem, const ck_options *options,
+                      ck_diagnosis *_Nullable diagnosis);
+
+// The weights of `count` consecutive blocks, 32 floats each.
+void ck_dequantise(ck_dtype dtype, const void *blocks, int64_t count, float *weights);
 
 // ---------------------------------------------------------------------------------------------
 // For tests and harnesses

@@ -10,6 +10,9 @@ public struct BFloat16: Sendable, BitwiseCopyable {
         self.bitPattern = bitPattern
     }
 
+    /// 0.
+    @inlinable public static var zero: BFloat16 { BFloat16(bitPattern: 0) }
+
     /// `value` rounded to nearest, ties to even. Beyond the largest finite number it becomes infinite; a NaN stays
     /// one and becomes quiet.
     @inlinable public init(_ value: Float) {

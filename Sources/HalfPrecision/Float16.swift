@@ -10,6 +10,9 @@
             self.bitPattern = bitPattern
         }
 
+        /// 0.
+        @inlinable public static var zero: Float16 { Float16(bitPattern: 0) }
+
         /// `value` rounded to nearest, ties to even; from 65520 on it becomes infinite.
         public init(_ value: Float) {
             let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16 & 0x8000)

@@ -8,7 +8,7 @@ struct AttentionTensorCall {
         let shape: [Int]
         let layout: AttentionLayout
 
-        init<Element>(
+        init<Element: TensorElement>(
             _ argument: KernelError.Argument, _ view: TypedTensorView<Element>
         ) throws(KernelError) {
             let storage = view.tensor.storage
@@ -60,7 +60,7 @@ struct AttentionTensorCall {
     }
 
     /// Makes the call into `output` and, where there is a tensor, `lse` and `weights`.
-    func run<Element>(
+    func run<Element: TensorElement>(
         _ kernel: AttentionKernel, into output: inout TypedTensor<Element>, lse: inout Tensor?, weights: inout Tensor?,
         execution: Execution
     ) throws(KernelError) {
@@ -138,7 +138,7 @@ struct AttentionTensorCall {
 
 extension OutputPlace {
     /// A tensor this call alone writes to; the caller keeps it alive.
-    init<Element>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
+    init<Element: TensorElement>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
         start = UnsafeMutableRawPointer(tensor.storage.start)
         count = tensor.count
         dataType = Element.dataType

@@ -21,6 +21,8 @@ extension KernelError {
             case .CK_OVERLAP:
                 "\(describe(argument)) overlaps \(Argument(diagnosis.other).rawValue) in memory; an output should have "
                     + "memory of its own"
+            case .CK_NOT_FINITE where argument == .b:
+                "a number of column \(diagnosis.dimension) is not finite or too large for the Float16 of its block"
             case .CK_NOT_FINITE:
                 diagnosis.dimension < 0
                     ? "it is \(describe(argument)); it should be finite"
@@ -37,16 +39,16 @@ extension KernelError {
             case .CK_BAD_VALUE where argument == .topCount: "it is \(actual); it should be 1 or more"
             case .CK_BAD_VALUE where argument == .cell:
                 "it is \(describe(argument)); both should be 1 or more, and less than 2^31"
+            case .CK_BAD_VALUE where argument == .k: QuantizedFormat.wrongLength(Int(actual))
+            case .CK_BAD_VALUE where argument == .alpha || argument == .beta:
+                "it is \(describe(argument)); with an output of Int32 it should be 0 or 1"
+            case .CK_BAD_VALUE where [.rowScale, .columnScale, .bias, .activation, .residual].contains(argument):
+                "there should be none with an output of Int32"
             case .CK_BAD_THREADS:
                 "they are \(describe(argument)); they should be in 1 ... \(expected), or nil for all cores"
             case .CK_SMALL_WORKSPACE:
                 "it is \(describe(argument)); it should be \(expected) bytes or more, aligned to \(memoryAlignment)"
-            case .CK_BAD_DTYPE:
-                switch ck_dtype(rawValue: UInt32(clamping: expected)) {
-                case .CK_F32: "its elements should be Float"
-                case .CK_I32: "its elements should be Int32"
-                default: "its elements should be Float, BFloat16 or Float16"
-                }
+            case .CK_BAD_DTYPE: Self.elementType(argument, diagnosis)
             case .CK_BAD_PAGE:
                 diagnosis.dimension < 0
                     ? "the table has \(actual) pages a sequence; the keys need \(expected)"
@@ -71,6 +73,22 @@ extension KernelError {
             "\(what) is not available; on this machine it should be one of \(available)")
     }
 
+    private static func elementType(_ argument: Argument, _ diagnosis: ck_diagnosis) -> String {
+        let expected = ck_dtype(rawValue: UInt32(clamping: diagnosis.expected))
+        let allowed =
+            switch (argument, expected) {
+            case (.a, _): "Float, BFloat16, Float16 or Int8"
+            case (.b, .CK_I8): "Int8, as those of a"
+            case (.b, _): "Float, BFloat16 or Float16, or quantized"
+            case (.c, .CK_I32): "Int32, Float, BFloat16 or Float16"
+            case (.c, _), (.residual, _): "Float, BFloat16 or Float16"
+            case (_, .CK_F32): "Float"
+            case (_, .CK_I32): "Int32"
+            default: "Float, BFloat16 or Float16"
+            }
+        return "its elements should be \(allowed)"
+    }
+
     private static func packed(
         _ argument: Argument, _ diagnosis: ck_diagnosis, _ describe: (Argument) -> String
     ) -> String {
@@ -79,6 +97,11 @@ extension KernelError {
             let called = ck_isa(rawValue: UInt32(clamping: diagnosis.expected)).flatMap(InstructionSet.init)
         {
             return PackedMatrix.wrongInstructionSet(packed, called)
+        }
+        if diagnosis.other == .CK_ARG_A, let dtype = ck_dtype(rawValue: UInt32(clamping: diagnosis.expected)) {
+            return
+                "it was packed for left factors of other elements; it should be packed for \(MatrixFormat(dtype).name), "
+                + "which a has"
         }
         return "\(describe(argument)) should be what packing makes of one matrix, whole and unchanged"
     }

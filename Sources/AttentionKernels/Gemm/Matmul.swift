@@ -9,6 +9,11 @@
 ///     epilogue: EpilogueInput(bias: bias.span, activation: .silu))
 /// ```
 ///
+/// `a` and `b` each hold any ``TensorElement``, `b` also quantised weights; sums are `Float` and the output any
+/// ``TensorElement``, rounded once. Or both hold `Int8`; sums are then `Int32`, modulo 2³², and the output `Int32`, with
+/// `alpha` and `beta` 0 or 1 and no epilogue, or any ``TensorElement``. Elements of 16 bits and quantised weights count as
+/// their exact `Float`; only ``BFloat16`` by ``BFloat16`` on ``InstructionSet/avx512bf16`` is multiplied as it is.
+///
 /// - Parameters:
 ///   - a: `[batch, m, k]` as read.
 ///   - b: `[batch, k, n]` as read.
@@ -18,7 +23,7 @@
 ///   - epilogue: what becomes of the product before it is stored; nil for nothing.
 ///   - kernel: `naive` for the triple loop; `blocked` and `fused` both name the packed, cache-blocked, parallel one.
 ///   - workspace: scratch memory, aligned to 64 bytes, of at least
-///     ``matmulWorkspaceByteCount(_:_:into:alpha:beta:epilogue:kernel:execution:)`` bytes; nil to use the execution's.
+///     ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` bytes; nil to use the execution's.
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 /// - Complexity: O(*batch · m · n · k*).
@@ -27,19 +32,17 @@ public func matmul(
     epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
     execution: Execution = .shared
 ) throws(KernelError) {
-    let memory: UnsafeMutableRawBufferPointer? =
-        if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
-    let problem = try MatrixProblem(
-        MatrixPlace(a), MatrixPlace(b), into: MatrixPlace(output), alpha: alpha, beta: beta, epilogue)
-    try problem.run(kernel, in: memory, execution: execution)
+    try MatrixProblem(a.place, b.place, into: output.place, alpha: alpha, beta: beta, epilogue)
+        .run(kernel, in: workspace, execution: execution)
 }
 
-/// Multiplies batches of matrices in borrowed memory with one packed factor: `C = epilogue(alpha * A B + beta * C)`. As
+/// Multiplies batches of matrices in borrowed memory with one stored factor: `C = epilogue(alpha * A B + beta * C)`. As
 /// ``matmul(_:_:into:alpha:beta:epilogue:kernel:workspace:execution:)`` in all else, the bits of the result too.
 ///
 /// - Parameters:
 ///   - a: `[batch, m, k]` as read.
-///   - b: `[k, n]`, packed for the instruction set of `execution`; it serves every matrix of the batch.
+///   - b: `[k, n]`, a ``QuantizedMatrix`` or a ``PackedMatrix`` that was packed for the instruction set of `execution` and
+///     the elements of `a`; it serves every matrix of the batch.
 ///   - output: `[batch, m, n]`. Elements between its rows are not written.
 ///   - alpha: the factor of the product, finite; 0 does not read `a` and `b`.
 ///   - beta: the factor of what `output` holds, finite; 0 does not read it.
@@ -50,16 +53,12 @@ public func matmul(
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 /// - Complexity: O(*batch · m · n · k*).
 public func matmul(
-    _ a: MatrixInput, packed b: PackedMatrix, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
-    execution: Execution = .shared
+    _ a: MatrixInput, packed b: some PackedFactor, into output: consuming MatrixOutput, alpha: Float = 1,
+    beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    workspace: consuming MutableRawSpan? = nil, execution: Execution = .shared
 ) throws(KernelError) {
-    let memory: UnsafeMutableRawBufferPointer? =
-        if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
-    let left = MatrixPlace(a)
-    let problem = try MatrixProblem(
-        left, MatrixPlace(b, batch: left.layout.batch), into: MatrixPlace(output), alpha: alpha, beta: beta, epilogue)
-    try problem.run(kernel, in: memory, execution: execution)
+    try MatrixProblem(a.place, b.memory.place, into: output.place, alpha: alpha, beta: beta, epilogue)
+        .run(kernel, in: workspace, execution: execution)
 }
 
 /// The exact number of bytes of scratch memory that multiplying `a` and `b` needs.
@@ -68,6 +67,7 @@ public func matmul(
 ///   - a: `[batch, m, k]` as read.
 ///   - b: `[batch, k, n]` as read.
 ///   - layout: where the output's elements will lie; nil for contiguous rows.
+///   - type: the output's elements; nil for those of `a`, or `Int32` where these are `Int8`.
 ///   - alpha: the factor of the product.
 ///   - beta: the factor of what the output holds.
 ///   - epilogue: what becomes of the product before it is stored.
@@ -76,27 +76,26 @@ public func matmul(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
-    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, as type: (any TensorScalar.Type)? = nil,
+    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    let left = MatrixPlace(a)
-    let problem = try MatrixProblem(
-        measuring: left, MatrixPlace(b), layout, alpha: alpha, beta: beta, epilogue)
-    return try problem.workspaceByteCount(kernel, execution: execution)
+    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue)
+        .workspaceByteCount(kernel, execution: execution)
 }
 
-/// The exact number of bytes of scratch memory that multiplying `a` and a packed `b` needs.
+/// The exact number of bytes of scratch memory that multiplying `a` and a stored `b` needs. As
+/// ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` in all else.
 ///
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
-    _ a: MatrixInput, packed b: PackedMatrix, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: some PackedFactor, into layout: MatrixLayout? = nil,
+    as type: (any TensorScalar.Type)? = nil, alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil,
+    kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    let left = MatrixPlace(a)
-    let problem = try MatrixProblem(
-        measuring: left, MatrixPlace(b, batch: left.layout.batch), layout, alpha: alpha, beta: beta, epilogue)
-    return try problem.workspaceByteCount(kernel, execution: execution)
+    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue)
+        .workspaceByteCount(kernel, execution: execution)
 }
 
 /// What multiplying `a` and `b` would do, and why; nothing is computed.
@@ -105,6 +104,7 @@ public func matmulWorkspaceByteCount(
 ///   - a: `[batch, m, k]` as read.
 ///   - b: `[batch, k, n]` as read.
 ///   - layout: where the output's elements will lie; nil for contiguous rows.
+///   - type: the output's elements; nil for those of `a`, or `Int32` where these are `Int8`.
 ///   - alpha: the factor of the product.
 ///   - beta: the factor of what the output holds.
 ///   - epilogue: what becomes of the product before it is stored.
@@ -113,25 +113,24 @@ public func matmulWorkspaceByteCount(
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, as type: (any TensorScalar.Type)? = nil,
+    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    let left = MatrixPlace(a)
-    let problem = try MatrixProblem(
-        measuring: left, MatrixPlace(b), layout, alpha: alpha, beta: beta, epilogue)
-    return try problem.plan(kernel, execution: execution)
+    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue)
+        .plan(kernel, execution: execution)
 }
 
-/// What multiplying `a` and a packed `b` would do, and why; nothing is computed.
+/// What multiplying `a` and a stored `b` would do, and why; nothing is computed. As
+/// ``explainMatmul(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` in all else.
 ///
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
-    _ a: MatrixInput, packed b: PackedMatrix, into layout: MatrixLayout? = nil, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+    _ a: MatrixInput, packed b: some PackedFactor, into layout: MatrixLayout? = nil,
+    as type: (any TensorScalar.Type)? = nil, alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil,
+    kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    let left = MatrixPlace(a)
-    let problem = try MatrixProblem(
-        measuring: left, MatrixPlace(b, batch: left.layout.batch), layout, alpha: alpha, beta: beta, epilogue)
-    return try problem.plan(kernel, execution: execution)
+    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue)
+        .plan(kernel, execution: execution)
 }

@@ -11,20 +11,19 @@
 ///   - epilogue: what becomes of each product before it is stored; its residual may be of rank 3, `[count, m, n]`.
 ///   - kernel: which kernel.
 ///   - execution: threads and instruction set.
-/// - Returns: a matrix `[m, n]` for each pair.
+/// - Returns: a matrix `[m, n]` for each pair, of the type of `a`; `Int32` where that is `Int8`.
 /// - Throws: ``KernelError`` if an argument is wrong.
 /// - Complexity: O(*count · m · n · k*).
-public func matmul(
-    pairs a: [some StridedTensor<Float>], _ b: [some StridedTensor<Float>], transposeA: Bool = false,
-    transposeB: Bool = false,
+public func matmul<Element>(
+    pairs a: [some StridedArray<Element>], _ b: [some StridedArray], transposeA: Bool = false, transposeB: Bool = false,
     alpha: Float = 1, epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused,
     execution: Execution = .shared
-) throws(KernelError) -> [Tensor] {
+) throws(KernelError) -> [TypedTensor<Element.Product>] {
     let call = try MatrixBatchCall(
         MatrixList(.a, a, transposed: transposeA), MatrixList(.b, b, transposed: transposeB), epilogue)
-    var outputs: [Tensor] = []
+    var outputs: [TypedTensor<Element.Product>] = []
     outputs.reserveCapacity(call.batch)
-    for _ in 0..<call.batch { outputs.append(try Tensor(uninitialized: call.outputShape)) }
+    for _ in 0..<call.batch { outputs.append(try TypedTensor(uninitialized: call.outputShape)) }
     try call.run(a, b, into: &outputs, alpha: alpha, beta: 0, kernel, execution)
     return outputs
 }
@@ -35,9 +34,9 @@ public func matmul(
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
-    pairs a: [some StridedTensor<Float>], _ b: [some StridedTensor<Float>], into outputs: inout [Tensor],
-    transposeA: Bool = false,
-    transposeB: Bool = false, alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
+    pairs a: [some StridedArray], _ b: [some StridedArray], into outputs: inout [TypedTensor<some TensorScalar>],
+    transposeA: Bool = false, transposeB: Bool = false, alpha: Float = 1, beta: Float = 0,
+    epilogue: MatmulEpilogue = MatmulEpilogue(),
     kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) {
     let call = try MatrixBatchCall(
@@ -51,10 +50,11 @@ private struct MatrixList {
     /// Of one matrix, its offset such that its lowest element is element 0.
     let layout: MatrixLayout
     let count: Int
+    let format: MatrixFormat
     let isTransposed: Bool
 
-    init(
-        _ argument: KernelError.Argument, _ list: [some StridedTensor<Float>], transposed: Bool
+    init<Element>(
+        _ argument: KernelError.Argument, _ list: [some StridedArray<Element>], transposed: Bool
     ) throws(KernelError) {
         guard let first = list.first?.view else {
             throw KernelError(
@@ -72,6 +72,7 @@ private struct MatrixList {
                     + "first, \(first.shape) and \(first.strides)")
         }
         matrices = list.count
+        format = Element.format
         isTransposed = transposed
         let reach = MatrixReach(first)
         layout = MatrixLayout(
@@ -86,7 +87,7 @@ private struct MatrixReach {
     let lowest: Int
     let count: Int
 
-    init(_ view: TensorView) {
+    init(_ view: TypedTensorView<some TensorScalar>) {
         guard !view.shape.contains(0) else {
             (lowest, count) = (0, 0)
             return
@@ -96,7 +97,7 @@ private struct MatrixReach {
         count = 1 + abs(down) + abs(across)
     }
 
-    static func start(_ view: TensorView) -> UnsafeMutableRawPointer? {
+    static func start(_ view: TypedTensorView<some TensorScalar>) -> UnsafeMutableRawPointer? {
         UnsafeMutableRawPointer(view.tensor.storage.start + view.offset + MatrixReach(view).lowest)
     }
 }
@@ -121,10 +122,9 @@ private struct MatrixBatchCall {
         ]
     }
 
-    func run(
-        _ aTensors: [some StridedTensor<Float>], _ bTensors: [some StridedTensor<Float>], into outputs: inout [Tensor],
-        alpha: Float,
-        beta: Float, _ kernel: AttentionKernel, _ execution: Execution
+    func run<Element>(
+        _ aTensors: [some StridedArray], _ bTensors: [some StridedArray], into outputs: inout [TypedTensor<Element>],
+        alpha: Float, beta: Float, _ kernel: AttentionKernel, _ execution: Execution
     ) throws(KernelError) {
         guard outputs.count == batch else {
             throw KernelError(.shapeMismatch, .c, "there are \(outputs.count) outputs; there should be \(batch)")
@@ -144,28 +144,32 @@ private struct MatrixBatchCall {
                     at: 2 * batch + index, to: UnsafeMutableRawPointer(outputs[index].storage.start))
             }
             return withExtendedLifetime((aTensors, bTensors, outputs)) {
-                multiply(table, alpha, beta, kernel, execution)
+                multiply(table, Element.format, alpha, beta, kernel, execution)
             }
         }
         try result.get()
     }
 
     private func multiply(
-        _ table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>, _ alpha: Float, _ beta: Float,
-        _ kernel: AttentionKernel, _ execution: Execution
+        _ table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>, _ outputFormat: MatrixFormat, _ alpha: Float,
+        _ beta: Float, _ kernel: AttentionKernel, _ execution: Execution
     ) -> Result<Void, KernelError> {
-        func place(_ part: Int, _ count: Int, _ layout: MatrixLayout, _ isTransposed: Bool) -> MatrixPlace {
+        func place(
+            _ part: Int, _ count: Int, _ format: MatrixFormat, _ layout: MatrixLayout, _ isTransposed: Bool
+        ) -> MatrixPlace {
             var layout = layout
             layout.batch = batch
             let pointers = table.baseAddress.map { UnsafePointer($0 + part * batch) }
-            return MatrixPlace(pointers: pointers, count: count, layout, transposed: isTransposed)
+            return MatrixPlace(pointers: pointers, count: count, format, layout, transposed: isTransposed)
         }
         let output = MatrixLayout(rows: outputShape[0], columns: outputShape[1])
         do throws(KernelError) {
             let epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
             let problem = try MatrixProblem(
-                place(0, a.count, a.layout, a.isTransposed), place(1, b.count, b.layout, b.isTransposed),
-                into: place(2, output.elementCount, output, false), alpha: alpha, beta: beta, epilogue.input)
+                place(0, a.count, a.format, a.layout, a.isTransposed),
+                place(1, b.count, b.format, b.layout, b.isTransposed),
+                into: place(2, output.elementCount, outputFormat, output, false), alpha: alpha, beta: beta,
+                epilogue.input)
             return .success(try problem.run(kernel, in: nil, execution: execution))
         } catch {
             return .failure(error)

@@ -31,7 +31,8 @@ public enum Activation: String, Sendable, Hashable, CaseIterable, Codable {
 /// C[i][j] = activation(y + bias[j]) + residual[i][j]
 /// ```
 ///
-/// Every part is optional, and any combination is legal. The vectors serve every matrix of a batch.
+/// Every part is optional, and any combination is legal, but none with an output of `Int32`. The vectors serve every
+/// matrix of a batch; with `Int8` factors the scales are those of their rows and columns.
 public struct MatmulEpilogue: Sendable {
     /// A factor of each row, `[m]`.
     public var rowScale: Tensor?
@@ -41,13 +42,14 @@ public struct MatmulEpilogue: Sendable {
     public var bias: Tensor?
     /// What is applied to the sum.
     public var activation: Activation
-    /// What is added after the activation, `[m, n]` for every matrix of the batch or `[batch, m, n]`.
-    public var residual: (any StridedTensor<Float>)?
+    /// What is added after the activation, `[m, n]` for every matrix of the batch or `[batch, m, n]`, of any
+    /// ``TensorElement``.
+    public var residual: (any StridedTensor)?
 
     /// An epilogue; by default it does nothing.
     public init(
         rowScale: Tensor? = nil, columnScale: Tensor? = nil, bias: Tensor? = nil, activation: Activation = .none,
-        residual: (any StridedTensor<Float>)? = nil
+        residual: (any StridedTensor)? = nil
     ) {
         self.rowScale = rowScale
         self.columnScale = columnScale
@@ -83,7 +85,7 @@ public struct EpilogueInput: ~Escapable {
         self.columnScale = ck_vector(columnScale)
         self.bias = ck_vector(bias)
         self.activation = activation
-        if let residual { self.residual = MatrixPlace(residual) } else { self.residual = nil }
+        if let residual { self.residual = residual.place } else { self.residual = nil }
     }
 
     /// Parts whose owners the caller keeps alive.

@@ -15,6 +15,7 @@ struct MatrixProblem {
     init(
         _ a: MatrixPlace, _ b: MatrixPlace, into c: MatrixPlace, alpha: Float, beta: Float, _ epilogue: EpilogueInput?
     ) throws(KernelError) {
+        let b = b.serving(batch: a.layout.batch)
         (self.a, self.b, self.c) = (a, b, c)
         guard b.rows == a.columns else {
             throw KernelError(
@@ -27,6 +28,7 @@ struct MatrixProblem {
                 "its batch is \(b.layout.batch) in \(b.shapeText), but that of a is \(a.layout.batch) in \(a.shapeText)"
             )
         }
+        try b.checkAlignment()
         try requireOutputShape(.c, c)
         cValue.batch = Int64(a.layout.batch)
         cValue.m = Int64(a.rows)
@@ -36,6 +38,7 @@ struct MatrixProblem {
         if b.packedFor == nil {
             cValue.b = b.cValue
         } else {
+            cValue.b.dtype = b.format.cValue
             cValue.packed_b = UnsafeRawPointer(b.start)
             cValue.packed_b_bytes = b.count
         }
@@ -45,13 +48,15 @@ struct MatrixProblem {
         if let epilogue { try setEpilogue(epilogue) }
     }
 
-    /// The same with an output that does not exist yet; a contiguous one if there is no layout.
+    /// The same with an output that does not exist yet: of the type of a's products and contiguous where nothing else is
+    /// asked for.
     init(
-        measuring a: MatrixPlace, _ b: MatrixPlace, _ layout: MatrixLayout?, alpha: Float, beta: Float,
-        _ epilogue: EpilogueInput?
+        measuring a: MatrixPlace, _ b: MatrixPlace, _ layout: MatrixLayout?, _ type: (any TensorScalar.Type)?,
+        alpha: Float, beta: Float, _ epilogue: EpilogueInput?
     ) throws(KernelError) {
         let layout = layout ?? MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
-        let output = MatrixPlace(output: nil, count: layout.elementCount, layout)
+        let format = type?.format ?? (a.format == .int8 ? .int32 : a.format)
+        let output = MatrixPlace(nil, count: layout.elementCount, format, layout)
         try self.init(a, b, into: output, alpha: alpha, beta: beta, epilogue)
     }
 
@@ -78,10 +83,12 @@ struct MatrixProblem {
 
     /// Multiplies, with the caller's scratch memory or the execution's.
     func run(
-        _ kernel: AttentionKernel, in workspace: UnsafeMutableRawBufferPointer?, execution: Execution
+        _ kernel: AttentionKernel, in workspace: consuming MutableRawSpan?, execution: Execution
     ) throws(KernelError) {
+        let memory: UnsafeMutableRawBufferPointer? =
+            if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
         try execution.run(
-            in: workspace,
+            in: memory,
             measure: { options, byteCount, diagnosis in measure(kernel, options, &byteCount, &diagnosis) },
             run: { options, diagnosis in
                 withUnsafePointer(to: cValue) { problem in

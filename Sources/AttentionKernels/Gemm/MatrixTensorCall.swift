@@ -2,25 +2,32 @@ import CKernels
 
 /// A tensor of rank 2 or 3 as a batch of matrices: its memory, kept alive, and how it is read.
 struct MatrixTensorOperand {
-    let storage: AlignedStorage<Float>
-    var layout: MatrixLayout
-    let isTransposed: Bool
+    private let owner: AnyObject
+    private let start: UnsafeRawPointer
+    private let count: Int
+    private let format: MatrixFormat
+    private var layout: MatrixLayout
+    private let isTransposed: Bool
+    let rank: Int
 
-    init(_ argument: KernelError.Argument, _ view: TensorView, transposed: Bool = false) throws(KernelError) {
-        storage = view.tensor.storage
+    init<Element>(
+        _ argument: KernelError.Argument, _ tensor: some StridedArray<Element>, transposed: Bool = false
+    ) throws(KernelError) {
+        let view = tensor.view
+        let storage = view.tensor.storage
+        owner = storage
+        start = UnsafeRawPointer(storage.start)
+        count = storage.count
+        format = Element.format
         layout = try MatrixLayout(argument, view)
         isTransposed = transposed
+        rank = view.rank
     }
 
     /// The elements; whoever holds `self` keeps them alive.
-    var input: MatrixInput {
-        @_lifetime(borrow self)
-        get {
-            let input = MatrixInput(
-                unsafe: UnsafePointer(storage.start), count: storage.count, layout, transposed: isTransposed)
-            return _overrideLifetime(input, borrowing: self)
-        }
-    }
+    var place: MatrixPlace { MatrixPlace(start, count: count, format, layout, transposed: isTransposed) }
+
+    var batch: Int { layout.batch }
 
     /// Uses the one matrix there is for a batch of `count`.
     mutating func `repeat`(_ count: Int) {
@@ -31,52 +38,64 @@ struct MatrixTensorOperand {
     }
 }
 
-/// One product of tensors: the views it keeps alive and how each is read.
+/// One product of tensors: what it keeps alive and how each operand is read.
 struct MatrixTensorCall {
     private enum RightFactor {
         case tensor(MatrixTensorOperand)
-        case packed(PackedMatrix)
+        case packed(PackedFactorMemory)
     }
 
     private var a: MatrixTensorOperand
     private let b: RightFactor
-    private let epilogue: MatmulEpilogue
+    private let epilogue: MatrixTensorEpilogue
     private let batch: Int
     private let columns: Int
     private let hasRank3: Bool
 
     init(
-        _ a: TensorView, _ transposeA: Bool, _ b: TensorView, _ transposeB: Bool, _ epilogue: MatmulEpilogue
+        _ a: some StridedArray, _ transposeA: Bool, _ b: some StridedArray, _ transposeB: Bool,
+        _ epilogue: MatmulEpilogue
     ) throws(KernelError) {
         self.a = try MatrixTensorOperand(.a, a, transposed: transposeA)
         var right = try MatrixTensorOperand(.b, b, transposed: transposeB)
-        batch = self.a.layout.batch == 1 ? right.layout.batch : self.a.layout.batch
+        batch = self.a.batch == 1 ? right.batch : self.a.batch
         self.a.repeat(batch)
         right.repeat(batch)
-        columns = transposeB ? right.layout.rows : right.layout.columns
+        columns = right.place.columns
         self.b = .tensor(right)
-        self.epilogue = epilogue
-        hasRank3 = a.rank == 3 || b.rank == 3
+        self.epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
+        hasRank3 = self.a.rank == 3 || right.rank == 3
     }
 
     init(
-        _ a: TensorView, _ transposeA: Bool, _ b: PackedMatrix, _ epilogue: MatmulEpilogue
+        _ a: some StridedArray, _ transposeA: Bool, _ b: some PackedFactor, _ epilogue: MatmulEpilogue
     ) throws(KernelError) {
         self.a = try MatrixTensorOperand(.a, a, transposed: transposeA)
-        self.b = .packed(b)
-        self.epilogue = epilogue
-        batch = self.a.layout.batch
+        self.b = .packed(b.memory)
+        batch = self.a.batch
+        self.epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
         columns = b.columns
-        hasRank3 = a.rank == 3
+        hasRank3 = self.a.rank == 3
     }
 
-    private var rows: Int { a.isTransposed ? a.layout.columns : a.layout.rows }
-
     /// `[m, n]`, or `[batch, m, n]` if an operand has rank 3.
-    var outputShape: [Int] { hasRank3 ? [batch, rows, columns] : [rows, columns] }
+    private var outputShape: [Int] {
+        let rows = a.place.rows
+        return hasRank3 ? [batch, rows, columns] : [rows, columns]
+    }
 
-    func run(
-        into output: inout Tensor, alpha: Float, beta: Float, _ kernel: AttentionKernel, _ execution: Execution
+    /// The product as a new tensor.
+    func product<Element>(
+        _: Element.Type, _ alpha: Float, _ kernel: AttentionKernel, _ execution: Execution
+    ) throws(KernelError) -> TypedTensor<Element> {
+        var output = try TypedTensor<Element>(uninitialized: outputShape)
+        try run(into: &output, alpha: alpha, beta: 0, kernel, execution)
+        return output
+    }
+
+    func run<Element>(
+        into output: inout TypedTensor<Element>, alpha: Float, beta: Float, _ kernel: AttentionKernel,
+        _ execution: Execution
     ) throws(KernelError) {
         guard output.rank == (hasRank3 ? 3 : 2) else {
             throw KernelError(
@@ -85,27 +104,25 @@ struct MatrixTensorCall {
         let layout = try MatrixLayout(.c, output.view)
         // From here on no input shares the output's memory: if one did, the output is a copy now.
         output.makeUnique()
-        let place = MatrixPlace(output: output.storage.start, count: output.count, layout)
-        let epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
-        let problem = try MatrixProblem(
-            MatrixPlace(a.input), right, into: place, alpha: alpha, beta: beta, epilogue.input)
-        try problem.run(kernel, in: nil, execution: execution)
+        let place = MatrixPlace(
+            UnsafeRawPointer(output.storage.start), count: output.count, Element.format, layout)
+        try MatrixProblem(a.place, right, into: place, alpha: alpha, beta: beta, epilogue.input)
+            .run(kernel, in: nil, execution: execution)
     }
 
     func plan(
-        _ alpha: Float, _ beta: Float, _ kernel: AttentionKernel, _ execution: Execution
+        _ type: (any TensorScalar.Type)?, _ alpha: Float, _ beta: Float, _ kernel: AttentionKernel,
+        _ execution: Execution
     ) throws(KernelError) -> MatmulPlan {
-        let epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
-        let problem = try MatrixProblem(
-            measuring: MatrixPlace(a.input), right, nil, alpha: alpha, beta: beta, epilogue.input)
-        return try problem.plan(kernel, execution: execution)
+        try MatrixProblem(measuring: a.place, right, nil, type, alpha: alpha, beta: beta, epilogue.input)
+            .plan(kernel, execution: execution)
     }
 
     /// The second factor; `self` keeps it alive.
     private var right: MatrixPlace {
         switch b {
-        case .tensor(let operand): MatrixPlace(operand.input)
-        case .packed(let packed): MatrixPlace(packed, batch: batch)
+        case .tensor(let operand): operand.place
+        case .packed(let memory): memory.place
         }
     }
 }
@@ -117,8 +134,8 @@ struct MatrixTensorEpilogue {
 
     init(_ epilogue: MatmulEpilogue, batch: Int) throws(KernelError) {
         self.epilogue = epilogue
-        if let view = epilogue.residual?.view {
-            var operand = try MatrixTensorOperand(.residual, view)
+        if let tensor = epilogue.residual {
+            var operand = try MatrixTensorOperand(.residual, tensor)
             operand.repeat(batch)
             residual = operand
         } else {
@@ -142,7 +159,7 @@ struct MatrixTensorEpilogue {
             let input = EpilogueInput(
                 unsafe: ck_vector(epilogue.rowScale), columnScale: ck_vector(epilogue.columnScale),
                 bias: ck_vector(epilogue.bias), activation: epilogue.activation,
-                residual: residual.map { MatrixPlace($0.input) })
+                residual: residual?.place)
             return _overrideLifetime(input, borrowing: self)
         }
     }
@@ -161,7 +178,7 @@ extension ck_vector {
 
 extension MatrixLayout {
     /// The layout of a tensor or view of rank 2 or 3.
-    init(_ argument: KernelError.Argument, _ view: TensorView) throws(KernelError) {
+    init(_ argument: KernelError.Argument, _ view: TypedTensorView<some TensorScalar>) throws(KernelError) {
         let (shape, strides, rank) = (view.shape, view.strides, view.rank)
         guard rank == 2 || rank == 3 else {
             throw KernelError(

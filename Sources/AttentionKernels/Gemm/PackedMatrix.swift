@@ -10,22 +10,38 @@ import CKernels
 /// let y = try matmul(x, packed: weight, epilogue: MatmulEpilogue(bias: b, activation: .gelu))
 /// ```
 ///
-/// The order differs between instruction sets: a packed matrix serves calls on the one it was packed for.
-public struct PackedMatrix: Sendable {
+/// The order differs between instruction sets, and where ``BFloat16`` has instructions of its own between elements of the
+/// left factor: a packed matrix serves calls on what it was packed for. Elements of 16 bits and quantised blocks keep their
+/// size.
+public struct PackedMatrix: PackedFactor {
     /// The number of rows as read: `k` of the products.
     public let rows: Int
     /// The number of columns as read: `n` of the products.
     public let columns: Int
+    /// What its elements are.
+    public let format: MatrixFormat
     /// What it was packed for.
     public let instructionSet: InstructionSet
-    let storage: AlignedStorage<UInt8>
+    private let storage: AlignedStorage<UInt8>
 
     /// Packs one matrix in borrowed memory, `[1, k, n]` as read.
     ///
-    /// - Throws: ``KernelError`` if the layout does not fit its span, its batch is not 1 or memory runs out.
+    /// - Parameters:
+    ///   - matrix: elements or quantised weights.
+    ///   - left: the elements of the factors it will be multiplied with; nil for its own, or `Float` for quantised weights.
+    ///   - execution: threads and instruction set.
+    /// - Throws: ``KernelError`` if the layout does not fit its span, its batch is not 1, there is no product of these
+    ///   types or memory runs out.
     /// - Complexity: O(*k · n*), on the threads of `execution`.
-    public init(_ matrix: MatrixInput, execution: Execution = .shared) throws(KernelError) {
-        let place = MatrixPlace(matrix)
+    public init(
+        _ matrix: MatrixInput, for left: (any TensorScalar.Type)? = nil, execution: Execution = .shared
+    ) throws(KernelError) {
+        try self.init(matrix.place, for: left, execution)
+    }
+
+    private init(
+        _ place: MatrixPlace, for left: (any TensorScalar.Type)?, _ execution: Execution
+    ) throws(KernelError) {
         guard place.layout.batch == 1 else {
             throw KernelError(
                 .shapeMismatch, .b,
@@ -35,6 +51,9 @@ public struct PackedMatrix: Sendable {
         problem.k = Int64(place.rows)
         problem.n = Int64(place.columns)
         problem.b = place.cValue
+        problem.a.dtype = (left?.format ?? (place.isQuantized ? .float32 : place.format)).cValue
+        // The type of a product that can be: of the output nothing else is looked at.
+        problem.c.dtype = .CK_F32
         let describe = { (argument: KernelError.Argument) in argument == .b ? place.fullText : argument.rawValue }
         var byteCount = 0
         try execution.ask(
@@ -54,13 +73,30 @@ public struct PackedMatrix: Sendable {
     /// - Parameters:
     ///   - tensor: `[k, n]`, or `[n, k]` with `transposed`.
     ///   - transposed: whether to read it transposed.
+    ///   - left: the elements of the factors it will be multiplied with; nil for its own.
     ///   - execution: threads and instruction set.
-    /// - Throws: ``KernelError`` if the rank is not 2 or memory runs out.
+    /// - Throws: ``KernelError`` if the rank is not 2, there is no product of these types or memory runs out.
     public init(
-        _ tensor: some StridedTensor<Float>, transposed: Bool = false, execution: Execution = .shared
+        _ tensor: some StridedArray, transposed: Bool = false, for left: (any TensorScalar.Type)? = nil,
+        execution: Execution = .shared
     ) throws(KernelError) {
-        let operand = try MatrixTensorOperand(.b, tensor.view, transposed: transposed)
-        try self.init(operand.input, execution: execution)
+        let operand = try MatrixTensorOperand(.b, tensor, transposed: transposed)
+        try self.init(operand.place, for: left, execution)
+        withExtendedLifetime(operand) {}
+    }
+
+    /// Packs quantised weights; they keep their size.
+    ///
+    /// - Parameters:
+    ///   - weights: `[k, n]`.
+    ///   - left: the elements of the factors they will be multiplied with.
+    ///   - execution: threads and instruction set.
+    /// - Throws: ``KernelError`` if there is no product of these types or memory runs out.
+    public init(
+        _ weights: QuantizedMatrix, for left: any TensorScalar.Type = Float.self, execution: Execution = .shared
+    ) throws(KernelError) {
+        try self.init(weights.memory.place, for: left, execution)
+        withExtendedLifetime(weights) {}
     }
 
     /// A packed matrix from the ``bytes`` of one, as saved by another process; they are copied and checked.
@@ -89,14 +125,21 @@ public struct PackedMatrix: Sendable {
         guard status == .CK_OK, let instructionSet = InstructionSet(info.isa) else {
             throw KernelError(status, diagnosis) { _ in "the \(storage.count) bytes given" }
         }
+        format = MatrixFormat(info.dtype)
         rows = Int(info.k)
         columns = Int(info.n)
         self.instructionSet = instructionSet
         self.storage = storage
     }
 
-    /// The number of bytes of the packed matrix.
     public var byteCount: Int { storage.count }
+
+    public var memory: PackedFactorMemory {
+        let bytes = UnsafeMutableRawBufferPointer(start: storage.start, count: storage.count)
+        let layout = MatrixLayout(rows: rows, columns: columns, batchStride: 0)
+        let place = MatrixPlace(packed: bytes, format, for: instructionSet, layout)
+        return PackedFactorMemory(place: place, owner: storage)
+    }
 
     /// The packed matrix as bytes, aligned to 64, to be saved.
     public var bytes: RawSpan {

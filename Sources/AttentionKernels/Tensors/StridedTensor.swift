@@ -1,12 +1,15 @@
-/// A tensor or a view of one: what the calls of this library read.
-public protocol StridedTensor<Element>: Sendable {
+/// A tensor or a view of one, of any elements: what products of matrices read.
+public protocol StridedArray<Element>: Sendable {
     /// The type of the elements.
-    associatedtype Element: TensorElement
+    associatedtype Element: TensorScalar
     /// The elements with their shape and strides; nothing is copied.
     var view: TypedTensorView<Element> { get }
 }
 
-extension StridedTensor {
+/// A floating-point tensor or a view of one: what the calls of this library read.
+public protocol StridedTensor<Element>: StridedArray where Element: TensorElement {}
+
+extension StridedArray {
     /// A view with two dimensions exchanged. Nothing is copied: `[batch, length, heads, width]` data becomes
     /// `[batch, heads, length, width]` by `transposed(1, 2)`.
     ///
@@ -53,7 +56,9 @@ extension StridedTensor {
     }
 }
 
-extension TypedTensor: StridedTensor {
+extension TypedTensor: StridedTensor where Element: TensorElement {}
+
+extension TypedTensor: StridedArray {
     public var view: TypedTensorView<Element> {
         TypedTensorView(tensor: self, offset: 0, shape: shape, strides: strides)
     }

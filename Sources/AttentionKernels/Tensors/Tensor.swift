@@ -4,7 +4,7 @@ public typealias Tensor = TypedTensor<Float>
 /// An owning, contiguous, row-major array with any number of dimensions, aligned to 64 bytes.
 ///
 /// A tensor has value semantics: copies share memory until one of them is written to.
-public struct TypedTensor<Element: TensorElement>: Sendable {
+public struct TypedTensor<Element: TensorScalar>: Sendable {
     /// The size of each dimension.
     public let shape: [Int]
     /// The distance between neighbours along each dimension, in elements.
@@ -18,7 +18,7 @@ public struct TypedTensor<Element: TensorElement>: Sendable {
     /// - Complexity: O(*n*) in the number of elements, as for all initialisers.
     public init(shape: [Int]) throws(KernelError) {
         try self.init(uninitialized: shape)
-        storage.start.initialize(repeating: Element(0), count: count)
+        storage.start.initialize(repeating: .zero, count: count)
     }
 
     /// A tensor with the given elements in row-major order.
@@ -43,7 +43,7 @@ public struct TypedTensor<Element: TensorElement>: Sendable {
     /// The elements of `other` in this type: exact, or rounded to nearest, ties to even.
     ///
     /// - Throws: ``KernelError`` if there is not enough memory.
-    public init<Other>(_ other: TypedTensor<Other>) throws(KernelError) {
+    public init<Other: TensorElement>(_ other: TypedTensor<Other>) throws(KernelError) where Element: TensorElement {
         try self.init(uninitialized: other.shape)
         for index in 0..<count {
             storage.start.advanced(by: index).initialize(to: Element(other.storage.start[index].floatValue))

@@ -19,17 +19,21 @@ public enum DataType: String, Sendable, Hashable, CaseIterable, Codable {
     }
 }
 
-/// An element of a tensor: `Float`, ``BFloat16`` or `Float16`.
+/// An element of a floating-point tensor: `Float`, ``BFloat16`` or `Float16`.
 ///
 /// The kernels read and write these types in memory and compute in `Float`. There is nothing to conform to this
 /// protocol but the types of ``DataType``.
-public protocol TensorElement: BitwiseCopyable, Sendable, Equatable {
+public protocol TensorElement: TensorScalar where Product == Self {
     /// What the kernels call this type.
     static var dataType: DataType { get }
     /// `value`, rounded to nearest, ties to even.
     init(_ value: Float)
     /// The value, exactly.
     var floatValue: Float { get }
+}
+
+extension TensorElement {
+    public static var format: MatrixFormat { MatrixFormat(dataType) }
 }
 
 extension Float: TensorElement {

@@ -2,7 +2,7 @@
 public typealias TensorView = TypedTensorView<Float>
 
 /// The elements of a tensor seen with another shape, offset and strides. Keeps the tensor's memory, copies nothing.
-public struct TypedTensorView<Element: TensorElement>: StridedTensor {
+public struct TypedTensorView<Element: TensorScalar>: StridedArray {
     let tensor: TypedTensor<Element>
     /// The index of the first element in the tensor's memory.
     public let offset: Int
@@ -66,3 +66,5 @@ public struct TypedTensorView<Element: TensorElement>: StridedTensor {
         }
     }
 }
+
+extension TypedTensorView: StridedTensor where Element: TensorElement {}

@@ -43,7 +43,7 @@ import Testing
             var output = try Tensor(shape: [2, 7, 5]) { _ in .nan }
             try matmul(a, b, into: &output, alpha: 2, epilogue: epilogue, kernel: kernel)
             #expect(output == fixture.expected)
-            let residual = try #require(epilogue.residual).view
+            let residual = try #require(epilogue.residual as? any StridedTensor<Float>).view
             let span = GuardedBuffer(count: 70)
             let residualTensor = try residual.contiguous()
             try matmul(

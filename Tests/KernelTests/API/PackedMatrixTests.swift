@@ -50,6 +50,45 @@ import Testing
         }
     }
 
+    @Test func bytesOfEveryFormatMakeItAgain() throws {
+        let b = try Self.matrix(64, 50)
+        func check(_ packed: PackedMatrix, _ format: MatrixFormat, _ a: some StridedArray) throws {
+            let saved = packed.bytes.withUnsafeBytes { Array($0) }
+            let again = try PackedMatrix(bytes: saved.span.bytes)
+            #expect(again.format == format && again.rows == 64 && again.columns == 50)
+            let (expected, result) = (try matmul(a, packed: packed), try matmul(a, packed: again))
+            #expect(expected == result)
+        }
+        let a = try Self.matrix(5, 64, seed: 74)
+        let (brain, half) = (try TypedTensor<BFloat16>(b), try TypedTensor<Float16>(b))
+        try check(PackedMatrix(brain), .bfloat16, TypedTensor<BFloat16>(a))
+        try check(PackedMatrix(brain, for: Float.self), .bfloat16, a)
+        try check(PackedMatrix(half), .float16, TypedTensor<Float16>(a))
+        try check(PackedMatrix(half, for: Float.self), .float16, a)
+        for format in QuantizedFormat.allCases {
+            let matrix = try QuantizedMatrix(quantizing: b, format)
+            try check(PackedMatrix(matrix), MatrixFormat(rawValue: format.rawValue)!, a)
+        }
+        let integers = try TypedTensor<Int8>(shape: [64, 50]) { Int8(truncatingIfNeeded: 37 * $0) }
+        try check(
+            PackedMatrix(integers), .int8, TypedTensor<Int8>(shape: [3, 64]) { Int8(truncatingIfNeeded: 11 * $0) })
+    }
+
+    /// Where pairs of BFloat16 are multiplied as they are, they are packed as pairs.
+    @Test(.enabled(if: InstructionSet.available.contains(.avx512bf16))) func refusesAnotherLeftFactor() throws {
+        let execution = Execution(instructionSet: .avx512bf16)
+        let b = try TypedTensor<BFloat16>(Self.matrix(8, 5))
+        let pairs = try PackedMatrix(b, execution: execution)
+        expectError(.packedMismatch, .b, "left factors", "packed for Float,") {
+            _ = try matmul(Self.matrix(2, 8), packed: pairs, execution: execution)
+        }
+        let wide = try PackedMatrix(b, for: Float.self, execution: execution)
+        let brain = try TypedTensor<BFloat16>(Self.matrix(2, 8))
+        expectError(.packedMismatch, .b, "packed for BFloat16,") {
+            _ = try matmul(brain, packed: wide, execution: execution)
+        }
+    }
+
     @Test func refusesBytesThatAreNone() throws {
         // 192 columns fill the panels of every instruction set, so that one column more takes more bytes.
         let packed = try PackedMatrix(Self.matrix(4, 192))

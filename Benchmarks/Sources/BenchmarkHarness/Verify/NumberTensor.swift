@@ -12,7 +12,7 @@ public protocol NumberTensor: Sendable {
     var typed: TypedTensor<Element> { get }
 }
 
-extension TypedTensor: NumberTensor {
+extension TypedTensor: NumberTensor where Element: TensorElement {
     public var typed: TypedTensor<Element> { self }
 }
 
