@@ -15,15 +15,18 @@ def make_peer(threads):
     import numpy
 
     def prepare(case):
-        case.refuse_other_than()
+        case.refuse_other_than(dtypes=("f32", "bf16", "f16"))
 
         # Its layout is batch, position, head, column.
         def tensor(name):
-            return jax.device_put(numpy.ascontiguousarray(case.array(name).transpose(0, 2, 1, 3)))
+            array = case.array(name)
+            if array.dtype == numpy.uint16:
+                array = array.view(jnp.bfloat16)
+            return jax.device_put(numpy.ascontiguousarray(array.transpose(0, 2, 1, 3)))
 
         q, k, v = (tensor(name) for name in "qkv")
         mask = jnp.asarray(case.array("mask")) if case.has("mask") else None
-        bias = jnp.asarray(case.array("bias")) if case.has("bias") else None
+        bias = jnp.asarray(case.array("bias"), q.dtype) if case.has("bias") else None
 
         def attention(q, k, v, bias, mask):
             return jax.nn.dot_product_attention(
@@ -33,7 +36,7 @@ def make_peer(threads):
         compiled = jax.jit(attention).lower(q, k, v, bias, mask).compile()
         return (
             lambda: compiled(q, k, v, bias, mask).block_until_ready(),
-            lambda result: numpy.ascontiguousarray(numpy.asarray(result).transpose(0, 2, 1, 3)),
+            lambda result: numpy.ascontiguousarray(numpy.asarray(result).astype(numpy.float32).transpose(0, 2, 1, 3)),
         )
 
     return {"jax": jax.__version__}, {"xla": prepare}

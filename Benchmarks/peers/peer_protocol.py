@@ -45,12 +45,25 @@ class Case:
         return name in self._tensors
 
     def array(self, name):
-        """The tensor as a NumPy array of its own memory; a mask as booleans."""
+        """The tensor as a NumPy array of its own memory; a mask as booleans, bf16 as the bits of each number."""
         import numpy
 
         tensor = self._tensors[name]
-        kind = {"f32": numpy.float32, "u8": numpy.bool_}[tensor["dtype"]]
-        return numpy.fromfile(tensor["path"], dtype=kind).reshape(tensor["shape"])
+        kinds = {"f32": numpy.float32, "f16": numpy.float16, "bf16": numpy.uint16, "u8": numpy.bool_}
+        return numpy.fromfile(tensor["path"], dtype=kinds[tensor["dtype"]]).reshape(tensor["shape"])
+
+    def torch(self, name, torch):
+        """The tensor as one of PyTorch, of its own memory; a bias as the queries' type, which holds it exactly."""
+        array = torch.from_numpy(self.array(name))
+        if self._tensors[name]["dtype"] == "bf16":
+            array = array.view(torch.bfloat16)
+        if name == "bias":
+            array = array.to(self.torch_type(torch))
+        return array
+
+    def torch_type(self, torch):
+        """What PyTorch calls the type of q, k and v."""
+        return {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[self.dtype]
 
     def refuse_other_than(self, dtypes=("f32",), mask=True, bias=True, grouped=True, rectangular_causal=False):
         """Refuses what the route cannot do."""
@@ -64,6 +77,13 @@ class Case:
             raise Refused("it needs as many key-value heads as query heads")
         if self.causal and self.query_length != self.key_length and not rectangular_causal:
             raise Refused("its causal mask is that of equal numbers of queries and keys")
+
+
+def widened(bits):
+    """Numbers of bf16, given as their bits, as float32."""
+    import numpy
+
+    return (bits.astype(numpy.uint32) << 16).view(numpy.float32)
 
 
 class _Server:

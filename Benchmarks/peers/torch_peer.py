@@ -13,9 +13,9 @@ def make_peer(threads):
 
     def route(backend):
         def prepare(case):
-            case.refuse_other_than()
-            q, k, v = (torch.from_numpy(case.array(name)) for name in "qkv")
-            mask = next((torch.from_numpy(case.array(name)) for name in ("mask", "bias") if case.has(name)), None)
+            case.refuse_other_than(dtypes=("f32", "bf16", "f16"))
+            q, k, v = (case.torch(name, torch) for name in "qkv")
+            mask = next((case.torch(name, torch) for name in ("mask", "bias") if case.has(name)), None)
             grouped = case.kv_heads != case.heads
 
             def run():
@@ -28,7 +28,7 @@ def make_peer(threads):
                 run()
             except RuntimeError as error:
                 raise Refused(str(error).split("\n")[0])
-            return run, lambda result: result.contiguous().numpy()
+            return run, lambda result: result.float().contiguous().numpy()
 
         return prepare
 

@@ -23,13 +23,13 @@ def make_peer(threads):
     ops = torch.ops._C
 
     def prepare(case):
-        case.refuse_other_than(mask=False, bias=False, rectangular_causal=True)
+        case.refuse_other_than(dtypes=("f32", "bf16", "f16"), mask=False, bias=False, rectangular_causal=True)
         isa = "vec16" if case.head_dim % 32 else "vec"
         # Its layout is token, head, column.
-        tokens = [torch.from_numpy(case.array(name)).transpose(1, 2).flatten(0, 1).contiguous() for name in "qkv"]
+        tokens = [case.torch(name, torch).transpose(1, 2).flatten(0, 1).contiguous() for name in "qkv"]
         query, key, value = tokens
         blocks = (case.key_length + BLOCK - 1) // BLOCK
-        cache = torch.zeros(case.batch * blocks, case.kv_heads, 2 * BLOCK, case.head_dim)
+        cache = torch.zeros(case.batch * blocks, case.kv_heads, 2 * BLOCK, case.head_dim, dtype=query.dtype)
         key_cache, value_cache = cache.chunk(2, dim=2)
         table = torch.arange(case.batch * blocks, dtype=torch.int32).view(case.batch, blocks)
         slots = torch.cat([torch.arange(case.key_length) + b * blocks * BLOCK for b in range(case.batch)])
@@ -47,13 +47,13 @@ def make_peer(threads):
             return output
 
         plan = ops.get_scheduler_metadata(
-            case.batch, case.heads, case.kv_heads, case.head_dim, lengths, torch.float32, starts, case.causal, -1,
+            case.batch, case.heads, case.kv_heads, case.head_dim, lengths, query.dtype, starts, case.causal, -1,
             isa, True, None,
         )
 
         def rows(result):
             split = result.view(case.batch, case.query_length, case.heads, case.value_dim)
-            return split.transpose(1, 2).contiguous().numpy()
+            return split.transpose(1, 2).float().contiguous().numpy()
 
         return run, rows
 

@@ -11,15 +11,15 @@ def make_peer(threads):
     torch.set_grad_enabled(False)
 
     def prepare(case):
-        case.refuse_other_than()
-        q, k, v = (torch.from_numpy(case.array(name)) for name in "qkv")
+        case.refuse_other_than(dtypes=("f32", "bf16"))
+        q, k, v = (case.torch(name, torch) for name in "qkv")
         mask = None
         if case.has("mask"):
             # It takes numbers only: what is hidden gets minus infinity.
-            visible = torch.from_numpy(case.array("mask"))
-            mask = torch.zeros(visible.shape).masked_fill(~visible, float("-inf"))
+            visible = case.torch("mask", torch)
+            mask = torch.zeros(visible.shape, dtype=q.dtype).masked_fill(~visible, float("-inf"))
         if case.has("bias"):
-            mask = torch.from_numpy(case.array("bias"))
+            mask = case.torch("bias", torch)
 
         def run():
             result, _ = torch.ops.zentorch.zentorch_sdpa(
@@ -31,7 +31,7 @@ def make_peer(threads):
             run()
         except RuntimeError as error:
             raise Refused(str(error).split("\n")[0])
-        return run, lambda result: result.contiguous().numpy()
+        return run, lambda result: result.float().contiguous().numpy()
 
     return {"zentorch": zentorch.__version__, "torch": torch.__version__}, {"sdpa": prepare}
 

@@ -27,6 +27,21 @@ struct CompareCommand: ParsableCommand {
             valueName: "list"))
     var cases = "all"
 
+    @Option(
+        help: ArgumentHelp(
+            "Element types of all tensors: f32, bf16, f16. (default: f32, or the list's)", valueName: "list"))
+    var dtypes: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A named list: performance, every family in f32 and bf16, with at most some 12 s a case, for an hour at most.",
+            valueName: "name"))
+    var list: String?
+
+    @Option(
+        help: "The seconds that a case should take; where it would take longer it has fewer rounds, but 5 at least.")
+    var caseSeconds: Double?
+
     @Option(help: ArgumentHelp("Lengths of the families full and causal.", valueName: "list"))
     var lengths: String?
 
@@ -63,22 +78,30 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "The seed of the tensors.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Go on from the comparison that was interrupted in the folder of results.")
+    var resume = false
+
     func run() throws {
+        QuietWait.shortenSpins()
         let catalog = PeerCatalog(programs: peerPrograms)
         let plan = try plan(catalog)
         for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
         try OutputFile.prepare(output + "/README.md")
 
-        let runner = try CompareRunner(plan, limits: try PeaksStore.cachedOrMeasured(), catalog: catalog)
-        // Written anew after each case: whoever interrupts a long run keeps what it has.
-        let document = try runner.run { document in
-            try ContestFiles.write(
-                document, markdown: CompareTables.markdown, csv: CompareTables.csv, "compare", in: output)
-        }
+        let earlier =
+            try resume
+            ? PartialRun.read("compare", in: output, conditions: plan.conditions, as: CompareDocument.self) : nil
+        let runner = try CompareRunner(
+            plan, limits: try PeaksStore.cachedOrMeasured(), catalog: catalog, resuming: earlier)
+        let interruption = Interruption()
+        runner.checkInterruption = interruption.check
+        let document = try runner.run { try ContestFiles.keep($0, in: output) }
+        try ContestFiles.finish(document, in: output)
         if let json { try OutputFile.write(document.json(), to: json) }
         if let csv { try OutputFile.write(CompareTables.csv(document), to: csv) }
         let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
         try handle.write(contentsOf: Data(CompareTables.terminal(document, folder: output).utf8))
+        if !document.isComplete { throw ExitCode(Interruption.exitCode) }
         if document.hasFailed { throw ExitCode.failure }
     }
 
@@ -88,16 +111,24 @@ struct CompareCommand: ParsableCommand {
         guard isas.count == 1, threads.count == 1 else {
             throw HarnessError("--threads and --isa should name one value each here, not a list")
         }
+        guard list == nil || list == "performance" else {
+            throw HarnessError("--list: \"\(list ?? "")\" should be performance")
+        }
+        let types: [SweepDType] =
+            try dtypes.map { text in try ListArguments.names(text, option: "--dtypes") }
+            ?? (list == nil ? [.f32] : [.f32, .bf16])
         let selection = CompareSelection(
             families: try ListArguments.names(cases, option: "--cases"),
             lengths: try lengths.map { text in try ListArguments.sizes(text, option: "--lengths") },
-            headDims: try headDims.map { text in try ListArguments.sizes(text, option: "--head-dims") }, quick: quick)
+            headDims: try headDims.map { text in try ListArguments.sizes(text, option: "--head-dims") }, dtypes: types,
+            quick: quick)
         var plan = CompareRunner.Plan(
             cases: selection.cases,
             peers: peers == "all" ? catalog.names : peers.split(separator: ",").map(String.init),
             threads: threads[0], isa: isas[0], seed: seed, quick: quick)
         plan.runLimitSeconds = runLimit
         plan.limits.caseSeconds = timeLimit
+        plan.caseSeconds = caseSeconds ?? (list == nil ? .infinity : 12)
         return plan
     }
 }

@@ -20,6 +20,15 @@ struct GemmCommand: ParsableCommand {
             "Products: sizes as MxNxK; families \(families); or all of them.", valueName: "list"))
     var shapes = "all"
 
+    @Option(
+        help: ArgumentHelp(
+            "Element types: f32; bf16 and f16 into f32; i8 into 32-bit integers; f32 times weights in GGUF's blocks q8_0, q4_0, "
+                + "q4_1, which are measured with B transposed, as files hold them; or all.", valueName: "list"))
+    var dtypes = "f32"
+
+    @Flag(help: "Time products with B packed before as well, as weights that serve many products are.")
+    var packed = false
+
     @Option(help: ArgumentHelp("Numbers of threads; all is every usable core.", valueName: "list"))
     var threads = "1,all"
 
@@ -47,27 +56,36 @@ struct GemmCommand: ParsableCommand {
     @Option(help: "The seed of the matrices.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Go on from the run that was interrupted in the folder of results.")
+    var resume = false
+
     private static let families = GemmShapes.Family.allCases.map(\.rawValue).joined(separator: ", ")
 
     func run() throws {
         let isas = try ListArguments.isas(isa)
         guard isas.count == 1 else { throw HarnessError("--isa: \"\(isa)\" should be one instruction set") }
+        QuietWait.shortenSpins()
         let plan = GemmRunner.Plan(
             shapes: try GemmShapes.parse(shapes, quick: quick),
+            dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
             threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores), isa: isas[0],
-            cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: seed, quick: quick)
+            packs: packed, cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: seed, quick: quick)
         for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
         try OutputFile.prepare(output + "/README.md")
 
-        var runner = GemmRunner(plan, limits: try PeaksStore.cachedOrMeasured())
-        // Written anew after each case: whoever interrupts a long run keeps what it has.
-        let document = try runner.run { document in
-            try ContestFiles.write(document, markdown: GemmTables.markdown, csv: GemmTables.csv, "gemm", in: output)
-        }
+        let earlier =
+            try resume
+            ? PartialRun.read("gemm", in: output, conditions: plan.conditions, as: GemmDocument.self) : nil
+        var runner = GemmRunner(plan, limits: try PeaksStore.cachedOrMeasured(), resuming: earlier)
+        let interruption = Interruption()
+        runner.checkInterruption = interruption.check
+        let document = try runner.run { try ContestFiles.keep($0, in: output) }
+        try ContestFiles.finish(document, in: output)
         if let json { try OutputFile.write(document.json(), to: json) }
         if let csv { try OutputFile.write(GemmTables.csv(document), to: csv) }
         let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
         try handle.write(contentsOf: Data(GemmTables.terminal(document, folder: output).utf8))
+        if !document.isComplete { throw ExitCode(Interruption.exitCode) }
         if document.hasFailed { throw ExitCode.failure }
     }
 

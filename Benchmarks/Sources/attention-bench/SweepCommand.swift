@@ -50,11 +50,13 @@ struct SweepCommand: ParsableCommand {
         settings.naiveLimitSeconds = naiveLimit ?? (cases.quick ? 2 : settings.naiveLimitSeconds)
         let plan = try cases.plan()
         // Before the sweep, not after it, is the time to learn that a result cannot be written.
-        let partial = ResultsFolder.partialPath(output)
+        let partial = PartialRun.path("sweep", in: output)
         for path in [json, csv].compactMap(\.self) + [output + "/README.md", partial] {
             try OutputFile.prepare(path)
         }
-        let earlier = try resume ? ResultsFolder.partial(output, settings: settings) : nil
+        let earlier =
+            try resume
+            ? PartialRun.read("sweep", in: output, conditions: settings.conditions, as: SweepDocument.self) : nil
 
         let interruption = Interruption()
         var runner = SweepRunner(
@@ -67,7 +69,7 @@ struct SweepCommand: ParsableCommand {
         var problems: [String] = []
         if document.complete {
             problems = try ResultsFolder.write(document, to: output, plots: !noPlots)
-            try? FileManager.default.removeItem(atPath: partial)
+            PartialRun.remove("sweep", in: output)
         } else {
             try OutputFile.write(document.json(), to: partial)
         }

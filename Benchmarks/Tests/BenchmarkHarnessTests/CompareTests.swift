@@ -116,6 +116,44 @@ struct CompareCommandTests {
         #expect(directory.contents(of: "scratch").isEmpty, "tensors are left behind")
     }
 
+    @Test func typesAreCasesOfTheirOwn() throws {
+        try peer("plain", plainPeer())
+        let (document, outcome) = try compare(
+            "plain", ["--cases", "full", "--lengths", "6", "--head-dims", "4", "--dtypes", "f32,bf16"])
+        #expect(document.cases.map(\.dtype) == [.f32, .bf16])
+        #expect(document.cases[0].entries[1].problem == nil)
+        // The plain peer reads every file as f32: what it makes of bf16 is refused or wrong, never timed.
+        #expect(document.cases[1].entries[1].problem != nil && document.cases[1].entries[0].problem == nil)
+        #expect(outcome.output.contains("f32, 1 thread, ") && outcome.output.contains("bf16, 1 thread, "))
+        #expect(document.cases.allSatisfy { $0.noise != nil && ($0.readBoundGBs ?? 0) > 0 })
+    }
+
+    @Test func anInterruptedComparisonIsGoneOnFrom() throws {
+        try peer("plain", plainPeer())
+        let partial = PartialRun.path("compare", in: directory.file("results"))
+        let arguments = [
+            "compare", "--peers", "plain", "--quick", "--threads", "1", "--cases", "full", "--lengths", "2,3,4,5",
+            "--head-dims", "4", "--peer-programs", directory.file("programs"), "--output", directory.file("results"),
+        ]
+        let environment = [
+            "ATTENTION_KERNELS_PEERS": directory.file("environments"), "TMPDIR": directory.file("scratch"),
+        ]
+        let interrupted = try BuiltCommand.run(
+            arguments, environment: environment, interruptWhen: { FileManager.default.fileExists(atPath: partial) })
+        #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
+        let kept = try CompareDocument.read(path: partial)
+        #expect(!kept.isComplete && (1..<4).contains(kept.cases.count))
+        let resumed = try BuiltCommand.run(arguments + ["--resume"], environment: environment)
+        #expect(resumed.exitCode == 0, "\(resumed.errors)")
+        let folder = "results/\(kept.machine.folderName)"
+        let whole = try CompareDocument.read(path: directory.file("\(folder)/compare.json"))
+        #expect(whole.isComplete && whole.cases.map(\.keyLength) == [2, 3, 4, 5])
+        #expect(
+            whole.cases.prefix(kept.cases.count).map(\.entries[1].medianMs) == kept.cases.map(\.entries[1].medianMs))
+        #expect(directory.contents(of: folder) == ["compare.csv", "compare.json", "compare.md"])
+        #expect(directory.contents(of: "scratch").isEmpty, "tensors are left behind")
+    }
+
     @Test func peersThatCannotAreRowsWithAReason() throws {
         try peer("unset", isSetUp: false, plainPeer())
         try peer("wrong", plainPeer(error: 0.01))
@@ -136,7 +174,7 @@ struct CompareCommandTests {
         #expect(problems["broken"] == "it ended with exit code 1: ImportError: no such framework")
         #expect(problems["talking"] == "it answered something that is no message: hello")
         #expect(problems["nobody"]?.hasPrefix("there is no such peer; there are broken, failing") == true)
-        #expect(outcome.output.contains("refusing loop: it refuses: not on a Sunday [B1 H8 S6 D4]"))
+        #expect(outcome.output.contains("refusing loop: it refuses: not on a Sunday [f32 B1 H8 S6 D4]"))
     }
 
     @Test func hangingPeersAreEndedAndStartedAgain() throws {

@@ -42,9 +42,9 @@ private final class Scripted: Contestant {
     private let contest = Contest(
         rounds: 6, burstSeconds: 0.01, firstWarmUpSeconds: 0, contestantSeconds: 10)
 
-    @Test func everyRoundHasABurstOfEach() {
+    @Test func everyRoundHasABurstOfEach() throws {
         let log = Scripted.Log()
-        let results = contest.run([
+        let results = try contest.run([
             Scripted("a", seconds: 0.0009, log: log), Scripted("b", seconds: 0.0021, log: log),
         ])
         #expect(results.map(\.rounds.count) == [6, 6])
@@ -57,18 +57,18 @@ private final class Scripted: Contestant {
         #expect(results[0].roundMedians == [Double](repeating: 0.0009, count: 6))
     }
 
-    @Test func slowOnesHaveFewerRoundsAndNoWarmUps() {
+    @Test func slowOnesHaveFewerRoundsAndNoWarmUps() throws {
         let log = Scripted.Log()
-        let results = contest.run([
+        let results = try contest.run([
             Scripted("a", seconds: 0.001, log: log), Scripted("b", seconds: 3, log: log),
         ])
         #expect(results.map(\.rounds.count) == [6, 5])
         #expect(log.turns.filter { $0.name == "b" }.count == 2 + 5)
     }
 
-    @Test func whoFailsDropsOutAlone() {
+    @Test func whoFailsDropsOutAlone() throws {
         let log = Scripted.Log()
-        let results = contest.run([
+        let results = try contest.run([
             Scripted("a", seconds: 0.001, log: log), Scripted("b", seconds: 0.001, failingBurst: 1, log: log),
             Scripted("c", seconds: 0.001, failingBurst: 7, log: log),
         ])
@@ -82,18 +82,18 @@ private final class Scripted: Contestant {
     }
 
     // A hiccup in the first repetition must not decide how long all bursts are.
-    @Test func burstsGrowToTheirLength() {
+    @Test func burstsGrowToTheirLength() throws {
         let log = Scripted.Log()
-        let results = contest.run([Scripted("a", seconds: 0.0009, firstSeconds: 0.02, log: log)])
+        let results = try contest.run([Scripted("a", seconds: 0.0009, firstSeconds: 0.02, log: log)])
         #expect(results[0].rounds.allSatisfy { $0.count == 11 })
     }
 
-    @Test func warmingUpGoesOnUntilItIsFast() {
+    @Test func warmingUpGoesOnUntilItIsFast() throws {
         let log = Scripted.Log()
         let scripted = Scripted("a", seconds: 0.0009, log: log)
         // The first three attempts of the second round, as if threads shared a core.
         scripted.slowBursts = 5...7
-        let results = contest.run([scripted])
+        let results = try contest.run([scripted])
         #expect(results[0].rounds.joined().allSatisfy { $0 == 0.0009 })
         #expect(log.turns.map(\.repetitions).prefix(9) == [1, 11, 5, 11, 5, 5, 5, 5, 11])
     }
@@ -106,8 +106,57 @@ private final class Scripted: Contestant {
         #expect(entry.ratio == 2 && entry.verdict == .faster)
     }
 
-    @Test func nobodyIsNoContest() {
-        #expect(contest.run([]).isEmpty)
+    @Test func aCaseHasALimit() throws {
+        let log = Scripted.Log()
+        var contest = Contest(rounds: 200, burstSeconds: 0.01, firstWarmUpSeconds: 0, contestantSeconds: 100)
+        contest.caseSeconds = 0.05
+        // A turn waits until this process is quiet: some milliseconds each.
+        let results = try contest.run([
+            Scripted("a", seconds: 0.0009, log: log), Scripted("b", seconds: 0.002, log: log),
+        ])
+        #expect((5..<200).contains(results[0].rounds.count) && results[1].rounds.count == results[0].rounds.count)
+    }
+
+    @Test func whoeverInterruptsEndsAContest() throws {
+        let log = Scripted.Log()
+        var asked = 0
+        #expect(throws: Interruption.Requested.self) {
+            try contest.run([Scripted("a", seconds: 0.0009, log: log)]) { () throws(Interruption.Requested) in
+                asked += 1
+                if asked > 3 { throw Interruption.Requested() }
+            }
+        }
+        #expect(log.turns.count == 6)
+    }
+
+    @Test func disturbedContestsAreRunAgainAndMarked() throws {
+        var watch = ContestWatch(contest)
+        let key = PeakMeter.Key(isa: .portable, threads: 1)
+        // A peak that this machine never reaches: everything beside it is disturbed.
+        watch.meter.note(key, 1e6)
+        let outcome = try watch.run([Scripted("a", seconds: 0.0009, log: .init())], key)
+        #expect(watch.isDisturbed(outcome, key) && outcome.results[0].rounds.count == 6)
+        #expect(ContestNoise(outcome).attempts == outcome.attempts && outcome.attempts >= 1)
+        #expect(outcome.peakBeside > 0 && outcome.peakBeside < 1e6)
+    }
+
+    @Test func rowsFromFilesCompareAgain() throws {
+        let roof = Roof(name: "compute", flops: 1e6, seconds: 1e-6)
+        let ours = Contest.Result(rounds: (0..<6).map { [1e-3 + 1e-5 * Double($0)] })
+        let peer = Contest.Result(rounds: (0..<6).map { [2e-3 + 3e-5 * Double($0)] })
+        let rows = [
+            ContestEntry(ContestEntry.ours, ours, ours: nil, roof: roof),
+            ContestEntry("peer", peer, ours: ours, roof: roof),
+        ]
+        let read = try JSONDecoder().decode([ContestEntry].self, from: JSONEncoder().encode(rows))
+        #expect(read[1].bootstrap == nil)
+        let again = read.resampled()
+        #expect(again[1].bootstrap?.interval == rows[1].bootstrap?.interval)
+        #expect(again[1].ratio == rows[1].ratio && again[0].bootstrap == nil)
+    }
+
+    @Test func nobodyIsNoContest() throws {
+        #expect(try contest.run([]).isEmpty)
     }
 
     @Test func waitingEndsWhenTheProcessSleeps() throws {

@@ -1,3 +1,4 @@
+import AttentionKernels
 import Foundation
 import Testing
 
@@ -114,7 +115,58 @@ import Testing
         #expect(outcome.output.contains("geometric mean"))
     }
 
+    @Test func everyTypeIsCheckedUnderItsOwnRoof() throws {
+        let directory = try TemporaryDirectory()
+        let outcome = try BuiltCommand.run(
+            [
+                "gemm", "--quick", "--shapes", "1x33x64,16x16x16", "--dtypes", "all", "--packed", "--json", "x.json",
+                "--threads", "1",
+            ], in: directory.path)
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let document = try document(directory)
+        // Blocks of 32 have no place in a K of 16, and are measured as files hold them alone.
+        #expect(document.cases.count == 4 * 4 + 3)
+        #expect(document.cases.filter(\.dtype.isQuantised).allSatisfy { $0.b == "B^T" && $0.k == 64 })
+        for result in document.cases {
+            #expect(result.entries.map(\.contestant) == ["AttentionKernels", "packed B"])
+            #expect(result.entries.allSatisfy { $0.problem == nil && $0.medianMs != nil }, "\(result.entries)")
+            #expect(try #require(result.readBoundGBs) > 0 && result.noise != nil)
+        }
+        let isa = try InstructionSet.resolved()
+        for result in document.cases where result.dtype == .i8 || result.dtype == .bf16 {
+            #expect(result.peakQuantity == result.dtype.quantity(isa).rawValue)
+        }
+    }
+
+    @Test func anInterruptedRunIsGoneOnFrom() throws {
+        let directory = try TemporaryDirectory()
+        let gemm = [
+            "gemm", "--quick", "--shapes", "8x8x8,9x9x9,10x10x10,11x11x11", "--threads", "1", "--isa", "portable",
+        ]
+        let partial = PartialRun.path("gemm", in: directory.file("results"))
+        let interrupted = try BuiltCommand.run(
+            gemm, in: directory.path, interruptWhen: { FileManager.default.fileExists(atPath: partial) })
+        #expect(interrupted.exitCode == 130 && interrupted.output.contains("with --resume goes on from there"))
+        let kept = try GemmDocument.read(path: partial)
+        #expect(!kept.isComplete && (1..<8).contains(kept.cases.count))
+        #expect(directory.contents(of: "results/\(kept.machine.folderName)") == ["gemm.partial.json"])
+        let other = try BuiltCommand.run(gemm + ["--resume", "--seed", "9"], in: directory.path)
+        #expect(other.exitCode != 0 && other.errors.contains("it should be with peers none, portable, seed 9, quick"))
+        let resumed = try BuiltCommand.run(gemm + ["--resume"], in: directory.path)
+        #expect(resumed.exitCode == 0, "\(resumed.errors)")
+        let folder = "results/\(kept.machine.folderName)"
+        let whole = try GemmDocument.read(path: directory.file("\(folder)/gemm.json"))
+        #expect(whole.isComplete && whole.cases.count == 8)
+        #expect(
+            whole.cases.prefix(kept.cases.count).map(\.entries[0].medianMs) == kept.cases.map(\.entries[0].medianMs))
+        #expect(directory.contents(of: folder) == ["gemm.csv", "gemm.json", "gemm.md"])
+        let again = try BuiltCommand.run(gemm + ["--resume"], in: directory.path)
+        #expect(again.exitCode != 0 && again.errors.contains("there is no interrupted comparison of products"))
+    }
+
     @Test func wrongOptionsAreOneSentence() throws {
+        try BuiltCommand.expectError(
+            ["gemm", "--dtypes", "f64"], "--dtypes: \"f64\" should be f32, bf16, f16, i8, q8_0")
         try BuiltCommand.expectError(["gemm", "--shapes", "1x2"], "--shapes: \"1x2\" should be sizes as MxNxK")
         try BuiltCommand.expectError(["gemm", "--isa", "sse"], "--isa: \"sse\" should be among this machine's")
         try BuiltCommand.expectError(["gemm", "--threads", "x"], "--threads: \"x\" should be integers")

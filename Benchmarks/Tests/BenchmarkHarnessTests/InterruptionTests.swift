@@ -67,7 +67,7 @@ import Testing
             "1",
             "--kernels", "fused", "--no-plots", "--output", directory.path,
         ]
-        let partial = ResultsFolder.partialPath(directory.path)
+        let partial = PartialRun.path("sweep", in: directory.path)
         let earlier = sampleDocument()
         _ = try ResultsFolder.write(earlier, to: directory.path, plots: false)
         let before = directory.contents(of: earlier.machine.folderName)
@@ -82,7 +82,7 @@ import Testing
         #expect(try SweepDocument.read(path: "\(folder)/sweep.json") == earlier)
 
         let other = try BuiltCommand.run(sweep + ["--resume", "--seed", "9"])
-        #expect(other.exitCode != 0 && other.errors.contains("another seed"))
+        #expect(other.exitCode != 0 && other.errors.contains("was measured with seed 1, "))
         let resumed = try BuiltCommand.run(sweep + ["--resume"])
         #expect(resumed.exitCode == 0, "\(resumed.errors)")
         let whole = try SweepDocument.read(path: "\(folder)/sweep.json")
@@ -96,7 +96,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let earlier = sampleDocument()
         _ = try ResultsFolder.write(earlier, to: directory.path, plots: false)
-        let partial = ResultsFolder.partialPath(directory.path)
+        let partial = PartialRun.path("sweep", in: directory.path)
         let killed = try BuiltCommand.run(
             [
                 "sweep", "--lengths", "8,16,32,64", "--head-dims", "8", "--heads", "2", "--isa", "portable",
@@ -157,7 +157,7 @@ import Testing
         ]
         try BuiltCommand.expectError(sweep, "/dev/full could not be written")
         // What was measured is not lost with it.
-        let partial = try SweepDocument.read(path: ResultsFolder.partialPath(directory.path))
+        let partial = try SweepDocument.read(path: PartialRun.path("sweep", in: directory.path))
         #expect(partial.cases.count == 1)
     }
 }

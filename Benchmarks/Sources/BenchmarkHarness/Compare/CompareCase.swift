@@ -60,20 +60,31 @@ public struct CompareSelection: Sendable {
     /// The head widths of full, causal and cross.
     public var headDims: [Int]
 
+    /// The element types.
+    public var dtypes: [SweepDType]
+
     /// A selection; `quick` is what an empty list stands for: short lengths, one width, no long cache.
     public init(
-        families: [Family] = Family.allCases, lengths: [Int]? = nil, headDims: [Int]? = nil, quick: Bool = false
+        families: [Family] = Family.allCases, lengths: [Int]? = nil, headDims: [Int]? = nil,
+        dtypes: [SweepDType] = [.f32], quick: Bool = false
     ) {
         self.families = families
         self.lengths = lengths ?? (quick ? [128, 512] : [128, 256, 512, 1024, 2048, 4096, 8192])
         self.headDims = headDims ?? (quick ? [64] : [64, 128])
+        self.dtypes = dtypes
         self.quick = quick
     }
 
     private let quick: Bool
 
-    /// The cases, by families in the order of their declaration.
-    public var cases: [CompareCase] { Family.allCases.filter(families.contains).flatMap(cases(of:)) }
+    /// The cases of each type, by families in the order of their declaration.
+    public var cases: [CompareCase] {
+        dtypes.flatMap { dtype in
+            Family.allCases.filter(families.contains).flatMap(cases(of:)).map { compareCase in
+                CompareCase(compareCase.shape, compareCase.mask, dtype: dtype)
+            }
+        }
+    }
 
     private func cases(of family: Family) -> [CompareCase] {
         switch family {

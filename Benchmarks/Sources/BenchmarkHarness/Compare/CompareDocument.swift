@@ -1,6 +1,7 @@
 /// The result of a run of `compare`: what its JSON file holds.
 public struct CompareDocument: ContestDocument, Equatable {
     public static let noun = "comparison with peers"
+    public static let fileName = "compare"
 
     /// One attention.
     public struct Case: Codable, Sendable, Equatable {
@@ -28,14 +29,18 @@ public struct CompareDocument: ContestDocument, Equatable {
         public var threads: Int
         /// The library's instruction set.
         public var isa: String
-        /// The f32 FMA peak of that instruction set and number of threads, in GFLOP/s.
+        /// The peak of arithmetic of these types on that instruction set and number of threads, in GFLOP/s.
         public var peakGflops: Double
         /// What limits the case.
         public var roof: Roof
         /// How fast K and V passed in the library's median time, in 10^9 bytes a second.
         public var readOfKV: Double?
-        /// Whether the peak measured beside this case fell more than 5 % below the run's best.
+        /// How fast the level of memory that holds K and V is read, in 10^9 bytes a second.
+        public var readBoundGBs: Double?
+        /// Whether the peak measured beside this case fell more than 5 % below the run's best, or others used its cores.
         public var disturbed: Bool
+        /// What the machine did meanwhile; nil in older files.
+        public var noise: ContestNoise?
         /// The rows: the library's first.
         public var entries: [ContestEntry]
 
@@ -65,6 +70,15 @@ public struct CompareDocument: ContestDocument, Equatable {
     public var rounds: Int
     /// The seed of the tensors.
     public var seed: UInt64
+    /// Whether every case was run; nil in older files, which were.
+    public var complete: Bool?
+    /// What a run must have that goes on from this one; nil in older files.
+    public var plan: String?
+
+    public var conditions: String { plan ?? "" }
+    public var isComplete: Bool { complete ?? true }
+    public var markdown: String { CompareTables.markdown(self) }
+    public var csv: String { CompareTables.csv(self) }
 
     /// Whether the library itself computed a wrong result, or failed.
     public var hasFailed: Bool { cases.contains { $0.entries.ours == nil } }

@@ -21,6 +21,8 @@ public final class CompareRunner {
         public var runLimitSeconds = 5.0
         /// How long a peer may take.
         public var limits = PeerLimits()
+        /// The seconds that a case should take, see ``Contest/caseSeconds``.
+        public var caseSeconds = Double.infinity
 
         /// A plan.
         public init(
@@ -34,36 +36,53 @@ public final class CompareRunner {
             self.seed = seed
             self.quick = quick
         }
+
+        /// What a run must have in common with one that it goes on from.
+        public var conditions: String {
+            "peers \(peers.joined(separator: ",")), \(threads) threads, \(isa.name), seed \(seed)"
+                + (quick ? ", quick" : "") + (caseSeconds.isFinite ? ", \(caseSeconds) s a case" : "")
+        }
     }
 
     /// A peer's error may be so many times what is allowed to the library: enough for another order of summation,
-    /// far too little for a wrong mask or for half precision.
-    public static let peerTolerance = 16.0
+    /// far too little for a wrong mask or, in f32, for half precision. The bound of 16-bit types is wide already.
+    static func peerTolerance(_ type: SweepDType) -> Double { type == .f32 ? 16 : 4 }
 
     private static let oracleMultiplyAdds = 1 << 26
 
     private let plan: Plan
     private let limits: PeaksDocument
     private let catalog: PeerCatalog
-    private let contest: Contest
     private let folder: String
     private let progress = ProgressLine()
-    private var meter = PeakMeter()
+    private var watch: ContestWatch
     private var sessions: [PeerSession] = []
     private var reports: [PeerReport] = []
-    private var measured: [(entry: CompareDocument.Case, peakBeside: Double)] = []
+    private var measured: [CompareDocument.Case] = []
+    /// Throws ``Interruption/Requested`` when the run should end early.
+    public var checkInterruption: () throws -> Void = {}
 
     /// A runner with a temporary folder for the tensors.
     ///
-    /// - Parameter limits: the machine's, for the roofs.
+    /// - Parameters:
+    ///   - limits: the machine's, for the roofs.
+    ///   - earlier: an interrupted run of the same plan, whose cases are not run again.
     /// - Throws: ``HarnessError`` if the folder cannot be made.
     public init(
-        _ plan: Plan, limits: PeaksDocument, catalog: PeerCatalog = PeerCatalog()
+        _ plan: Plan, limits: PeaksDocument, catalog: PeerCatalog = PeerCatalog(),
+        resuming earlier: CompareDocument? = nil
     ) throws(HarnessError) {
         self.plan = plan
         self.limits = limits
         self.catalog = catalog
-        contest = plan.quick ? .quick : Contest()
+        var contest = plan.quick ? Contest.quick : Contest()
+        contest.caseSeconds = plan.caseSeconds
+        watch = ContestWatch(contest)
+        if let earlier {
+            measured = earlier.cases
+            for index in measured.indices { measured[index].entries = measured[index].entries.resampled() }
+            watch.meter.restore(earlier.machine.peaks)
+        }
         let name = "attention-bench-compare-\(UUID().uuidString)"
         folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
         do {
@@ -75,24 +94,31 @@ public final class CompareRunner {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// Runs all cases.
+    /// Runs all cases and returns the document; an incomplete one if the run was interrupted.
     ///
-    /// - Parameter afterEach: gets the document so far, so that an interrupted run leaves what it has.
+    /// - Parameter afterEach: gets the document so far, so that a crash leaves what it has.
     /// - Throws: ``KernelError`` if there is not enough memory, ``HarnessError`` if the tensors cannot be written.
     public func run(afterEach: (CompareDocument) throws -> Void = { _ in }) throws -> CompareDocument {
         defer {
             progress.clear()
             for session in sessions { session.quit() }
         }
-        startPeers()
-        _ = try peak(seconds: 0.2)
-        let start = Stopwatch.now
-        for compareCase in plan.cases {
-            showProgress(compareCase, start: start)
-            try run(compareCase)
-            try afterEach(document())
+        watch.checkInterruption = checkInterruption
+        do {
+            startPeers()
+            for key in Set(plan.cases.map(key)) { _ = try watch.peak(key, processes: processes, seconds: 0.2) }
+            let done = Set(measured.map(\.compareCase.key))
+            let start = Stopwatch.now
+            for compareCase in plan.cases where !done.contains(compareCase.key) {
+                try checkInterruption()
+                showProgress(compareCase, start: start, skipped: done.count)
+                try run(compareCase)
+                try afterEach(document(complete: false))
+            }
+        } catch is Interruption.Requested {
+            return document(complete: false)
         }
-        return document()
+        return document(complete: true)
     }
 
     private func startPeers() {
@@ -123,29 +149,33 @@ public final class CompareRunner {
             }
         }
         let contestants: [any Contestant] = [own] + peers
-        let checks = [check(own, reference)] + peers.map { check($0, message, reference) }
+        let tolerance = Self.peerTolerance(compareCase.dtype)
+        let checks =
+            [check(own, reference)]
+            + peers.map { check($0, message, reference, bound: reference.outputBound * tolerance) }
         // Everyone has read the tensors: an interrupted contest leaves no large files.
         for tensor in message.tensors.values { try? FileManager.default.removeItem(atPath: tensor.path) }
-        let peakBefore = try peak()
         let accepted = contestants.indices.filter { checks[$0].problem == nil }
-        let results = contest.run(accepted.map { contestants[$0] })
-        let peakAfter = try peak()
+        let key = key(compareCase)
+        let outcome = try watch.run(accepted.map { contestants[$0] }, key, processes: processes)
         for session in sessions { peers.first { $0.name.hasPrefix(session.name + " ") }?.release() }
 
-        let roof = Roof.compute(flops: compareCase.flops, gflops: meter.records[key]?.best ?? peakBefore)
+        let roof = Roof.compute(
+            flops: compareCase.flops, gflops: watch.meter.records[key]?.best ?? outcome.peakBeside)
         let names = [ContestEntry.ours] + peers.map(\.name)
         var entries = names.indices.map { ContestEntry(names[$0], problem: checks[$0].problem ?? "") }
-        let ours = accepted.first == 0 ? results.first : nil
-        for (index, result) in zip(accepted, results) {
+        let ours = accepted.first == 0 ? outcome.results.first : nil
+        for (index, result) in zip(accepted, outcome.results) {
             entries[index] = ContestEntry(names[index], result, ours: index == 0 ? nil : ours, roof: roof)
         }
         for index in entries.indices {
             entries[index].maxError = checks[index].error
-            entries[index].errorBound = reference.outputBound * (index == 0 ? 1 : Self.peerTolerance)
+            entries[index].errorBound =
+                reference.outputBound * (index == 0 ? 1 : Self.peerTolerance(compareCase.dtype))
         }
         // A peer that never started has a row in every case too.
         entries += reports.compactMap { report in report.problem.map { ContestEntry(report.name, problem: $0) } }
-        measured.append((documentCase(compareCase, roof, entries), min(peakBefore, peakAfter)))
+        measured.append(documentCase(compareCase, roof, entries, outcome))
     }
 
     /// What the first run of a contestant tells: its error, and why it must not be timed.
@@ -161,16 +191,14 @@ public final class CompareRunner {
     }
 
     private func check(
-        _ peer: PeerContestant, _ message: PeerMessages.AttentionCase, _ reference: AttentionReference
+        _ peer: PeerContestant, _ message: PeerMessages.AttentionCase, _ reference: AttentionReference, bound: Double
     ) -> Check {
         do throws(ContestantFailure) {
             try peer.prepare(message)
             // The first run compiles, allocates and warms up; the second tells how long one takes.
             _ = try peer.burst(1)
             let seconds = try peer.burst(1)[0]
-            let check = judge(
-                try peer.error(reference, outputTo: "\(folder)/output"),
-                bound: reference.outputBound * Self.peerTolerance)
+            let check = judge(try peer.error(reference, outputTo: "\(folder)/output"), bound: bound)
             if check.problem != nil || seconds <= plan.runLimitSeconds { return check }
             return (
                 check.error,
@@ -190,17 +218,15 @@ public final class CompareRunner {
         )
     }
 
-    private var key: PeakMeter.Key { PeakMeter.Key(isa: plan.isa, threads: plan.threads) }
-
-    private func peak(seconds: Double = 0.04) throws(HarnessError) -> Double {
-        for session in sessions where session.processIdentifier != 0 {
-            _ = QuietWait.wait(for: session.processIdentifier)
-        }
-        return try meter.measure(key, seconds: seconds)
+    private func key(_ compareCase: CompareCase) -> PeakMeter.Key {
+        PeakMeter.Key(isa: plan.isa, threads: plan.threads, quantity: compareCase.dtype.quantity(plan.isa))
     }
 
+    /// The processes of the peers that run.
+    private var processes: [Int32] { sessions.map(\.processIdentifier).filter { $0 != 0 } }
+
     private func documentCase(
-        _ compareCase: CompareCase, _ roof: Roof, _ entries: [ContestEntry]
+        _ compareCase: CompareCase, _ roof: Roof, _ entries: [ContestEntry], _ outcome: ContestWatch.Outcome
     ) -> CompareDocument.Case {
         let shape = compareCase.shape
         return CompareDocument.Case(
@@ -209,14 +235,18 @@ public final class CompareRunner {
             valueDim: shape.valueDim, mask: compareCase.mask, threads: plan.threads, isa: plan.isa.name,
             peakGflops: 0, roof: roof,
             readOfKV: entries.ours?.medianMs.map { (compareCase.keyValueBytes / $0 * 1e-6).significant() },
-            disturbed: false, entries: entries)
+            readBoundGBs: Roofline(limits).readBandwidth(
+                of: Int(compareCase.keyValueBytes), threads: plan.threads),
+            disturbed: outcome.noise.isDisturbing(threads: plan.threads, cores: MachineReport.usableCores),
+            noise: ContestNoise(outcome), entries: entries)
     }
 
-    private func document() -> CompareDocument {
-        let cases = measured.map { entry, peakBeside in
+    private func document(complete: Bool) -> CompareDocument {
+        let cases = measured.map { entry in
             var entry = entry
-            entry.peakGflops = (meter.records[key]?.best ?? peakBeside).significant()
-            entry.disturbed = meter.isDisturbed(key, gflops: peakBeside)
+            let (key, beside) = (key(entry.compareCase), entry.noise?.peakBesideGflops ?? 0)
+            entry.peakGflops = (watch.meter.records[key]?.best ?? beside).significant()
+            entry.disturbed = entry.disturbed || watch.meter.isDisturbed(key, gflops: beside)
             entry.roof = Roof(
                 limits, flops: entry.roof.flops, bytes: entry.compareCase.keyValueBytes, threads: entry.threads,
                 gflops: entry.peakGflops)
@@ -224,18 +254,23 @@ public final class CompareRunner {
             return entry
         }
         return CompareDocument(
-            machine: MachineReport.current(meter), commit: SourceRevision.describe(), date: Date().ISO8601Format(),
-            peers: reports, cases: cases, rounds: contest.rounds, seed: plan.seed)
+            machine: MachineReport.current(watch.meter), commit: SourceRevision.describe(),
+            date: Date().ISO8601Format(), peers: reports, cases: cases, rounds: watch.contest.rounds, seed: plan.seed,
+            complete: complete, plan: plan.conditions)
     }
 
-    private var guessedSeconds: Double { Double(plan.cases.count * plan.peers.count) * 5 }
+    private var guessedSeconds: Double { Double(plan.cases.count * plan.peers.count) * 3 }
 
     /// The time left by the rate so far: a case takes its rounds however short its runs, and more where they are long.
-    private func showProgress(_ compareCase: CompareCase, start: Double) {
-        func weight(_ flops: Double) -> Double { 1 + flops * 5e-11 }
-        let all = plan.cases.reduce(0) { $0 + weight($1.flops) }
-        let done = plan.cases.prefix(measured.count).reduce(0) { $0 + weight($1.flops) }
+    private func showProgress(_ compareCase: CompareCase, start: Double, skipped: Int) {
+        func weight(_ compareCase: CompareCase) -> Double { 1 + compareCase.flops * 5e-11 }
+        let done = measured.dropFirst(skipped).reduce(0) { $0 + weight($1.compareCase) }
+        let all =
+            plan.cases.reduce(0) { $0 + weight($1) }
+            - measured.prefix(skipped).reduce(0) { $0 + weight($1.compareCase) }
         let left = done > 0 ? (Stopwatch.now - start) / done * (all - done) : guessedSeconds
-        progress.show(compareCase.text, done: measured.count, total: plan.cases.count, secondsLeft: left)
+        progress.show(
+            "\(compareCase.dtype.rawValue) \(compareCase.text)", done: measured.count, total: plan.cases.count,
+            secondsLeft: left)
     }
 }

@@ -35,6 +35,8 @@ struct Contest: Sendable {
     var firstWarmUpSeconds = 0.15
     /// The seconds that all rounds of one contestant may take; a slow one has fewer rounds, but not below 5.
     var contestantSeconds = 6.0
+    /// The seconds that a case should take; one that takes longer has fewer rounds, but not below 5.
+    var caseSeconds = Double.infinity
 
     /// Fewer and shorter rounds.
     static let quick = Contest(rounds: 5, burstSeconds: 0.01, firstWarmUpSeconds: 0.02, contestantSeconds: 1)
@@ -54,7 +56,10 @@ struct Contest: Sendable {
     }
 
     /// Runs all rounds. A contestant that fails drops out; the others go on.
-    func run(_ contestants: [any Contestant]) -> [Result] {
+    ///
+    /// - Parameter check: asked before each burst; what it throws ends the contest.
+    func run(_ contestants: [any Contestant], _ check: () throws -> Void = {}) throws -> [Result] {
+        let start = Stopwatch.now
         var results = [Result](repeating: Result(), count: contestants.count)
         // The shortest repetition so far: one that was disturbed says nothing about how many fill a burst.
         var shortest = [Double](repeating: .infinity, count: contestants.count)
@@ -70,17 +75,25 @@ struct Contest: Sendable {
                 return []
             }
         }
-        for index in contestants.indices { _ = turn(index) }
+        for index in contestants.indices {
+            try check()
+            _ = turn(index)
+        }
         let wanted = shortest.map(affordableRounds)
+        var roundSeconds = 0.0
         for round in 0..<rounds {
+            let began = Stopwatch.now
+            if round >= Self.leastRounds && began - start + roundSeconds > caseSeconds { break }
             // Whoever comes first in a round comes last in the next.
             for step in contestants.indices {
                 let index = (round + step) % contestants.count
                 // One with fewer rounds takes part in the first ones, so that the rounds of two can be paired.
                 if results[index].failure != nil || round >= wanted[index] { continue }
+                try check()
                 let seconds = turn(index)
                 if results[index].failure == nil { results[index].rounds.append(seconds) }
             }
+            roundSeconds = Stopwatch.now - began
         }
         return results
     }

@@ -17,17 +17,6 @@ enum EntryText {
         ]
     }
 
-    /// Lines of comma-separated values, quoted where a value needs it.
-    static func csv(_ rows: [[String]]) -> String {
-        rows.map { row in
-            row.map { cell in
-                guard cell.contains(where: { ",\"\n".contains($0) }) else { return cell }
-                return "\"" + cell.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-                    + "\""
-            }.joined(separator: ",") + "\n"
-        }.joined()
-    }
-
     /// Significant digits, or a hyphen.
     static func number(_ value: Double?, digits: Int = 4) -> String {
         value.map { NumberText.significant($0, digits: digits) } ?? "-"
@@ -93,6 +82,6 @@ enum EntryText {
     /// The sentence about cases beside which something else used the machine.
     static func disturbance(_ disturbed: Int, of count: Int) -> String {
         "The machine was disturbed: beside \(disturbed) of \(count) cases the peak fell more than 5 % below the run's "
-            + "best. Run again on an idle machine."
+            + "best, or other work used the cores. Run again on an idle machine."
     }
 }

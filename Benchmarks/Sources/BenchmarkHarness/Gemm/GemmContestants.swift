@@ -1,27 +1,6 @@
 import AttentionKernels
+import CKernels
 import Foundation
-
-/// The matrices of one shape: all contestants read the same A and B, each writes a C of its own.
-struct GemmMatrices {
-    let shape: GemmShape
-    let workload: GemmWorkload
-
-    /// Normally distributed matrices, the same ones for the same seed.
-    init(_ shape: GemmShape, seed: UInt64) throws(KernelError) {
-        var generator = SeededGenerator(seed: seed)
-        let (rows, columns) = shape.transposeB ? (shape.n, shape.k) : (shape.k, shape.n)
-        self.shape = shape
-        workload = GemmWorkload(
-            a: try Tensor(shape: [shape.m, shape.k], elements: generator.gaussians(shape.m * shape.k)),
-            b: try Tensor(shape: [rows, columns], elements: generator.gaussians(rows * columns)),
-            transposeB: shape.transposeB)
-    }
-
-    /// A product that no contestant has written yet: whatever it leaves out shows as an error.
-    func emptyProduct() throws(KernelError) -> Tensor {
-        try Tensor(shape: [shape.m, shape.n]) { _ in .nan }
-    }
-}
 
 /// Something that multiplies the matrices of a case in this process.
 final class GemmContestant: Contestant {
@@ -30,66 +9,83 @@ final class GemmContestant: Contestant {
 
     let processIdentifier = getpid()
     private let matrices: GemmMatrices
-    private var product: Tensor
+    private let product: MatrixMemory
     private let begin: () throws(ContestantFailure) -> Void
-    private let multiply: (GemmMatrices, inout Tensor) throws(ContestantFailure) -> Void
+    private let multiply: (MatrixMemory) throws(ContestantFailure) -> Void
     private var groupSize = 1
 
-    /// - Parameter begin: called once before the calls of a burst.
+    /// - Parameters:
+    ///   - begin: called once before the calls of a burst.
+    ///   - multiply: computes the product into the memory given.
     private init(
         _ matrices: GemmMatrices, begin: @escaping () throws(ContestantFailure) -> Void = {},
-        _ multiply: @escaping (GemmMatrices, inout Tensor) throws(ContestantFailure) -> Void
-    ) throws(KernelError) {
+        _ multiply: @escaping (MatrixMemory) throws(ContestantFailure) -> Void
+    ) {
         self.matrices = matrices
         self.begin = begin
         self.multiply = multiply
-        product = try matrices.emptyProduct()
+        // Whatever a contestant leaves out shows as an error: every byte is 255.
+        product = MatrixMemory(byteCount: 4 * matrices.shape.m * matrices.shape.n)
     }
 
-    /// The library's own product, through its interface for borrowed memory.
+    /// The library's own product, through its C interface, with memory of its own for what it needs.
+    ///
+    /// - Parameter packed: whether B is packed before, as weights that serve many products are.
     static func ours(
-        _ matrices: GemmMatrices, isa: InstructionSet, threads: Int
-    ) throws(KernelError) -> GemmContestant {
-        let execution = Execution(threads: threads, instructionSet: isa)
-        return try GemmContestant(matrices) { matrices, product throws(ContestantFailure) in
-            let (shape, workload) = (matrices.shape, matrices.workload)
-            let (rows, columns) = shape.transposeB ? (shape.n, shape.k) : (shape.k, shape.n)
-            do throws(KernelError) {
-                try matmul(
-                    MatrixInput(workload.a.span, MatrixLayout(rows: shape.m, columns: shape.k)),
-                    MatrixInput(
-                        workload.b.span, MatrixLayout(rows: rows, columns: columns), transposed: shape.transposeB),
-                    into: MatrixOutput(product.mutableSpan, MatrixLayout(rows: shape.m, columns: shape.n)),
-                    execution: execution)
-            } catch {
-                throw ContestantFailure("\(error)")
+        _ matrices: GemmMatrices, isa: InstructionSet, threads: Int, packed: Bool = false
+    ) throws(ContestantFailure) -> GemmContestant {
+        var options = ck_options_default()
+        (options.threads, options.isa) = (Int32(clamping: threads), ck_isa_named(isa.name))
+        let packedB = packed ? try pack(matrices, options) : nil
+        func problem(into product: MatrixMemory?) -> ck_gemm_problem {
+            var problem = matrices.problem(into: product)
+            if let packedB {
+                (problem.packed_b, problem.packed_b_bytes) = (UnsafeRawPointer(packedB.memory.start), packedB.byteCount)
             }
+            return problem
+        }
+        var measured = problem(into: nil)
+        var byteCount = 0
+        try require(ck_gemm_workspace(.CK_FUSED, &measured, &options, &byteCount, nil))
+        let workspace = MatrixMemory(byteCount: byteCount)
+        (options.workspace, options.workspace_bytes) = (workspace.start, workspace.bytes.count)
+        let ready = options
+        return GemmContestant(matrices) { product throws(ContestantFailure) in
+            defer { withExtendedLifetime((workspace, packedB)) {} }
+            var (problem, options) = (problem(into: product), ready)
+            try require(ck_gemm(.CK_FUSED, &problem, &options, nil))
         }
     }
 
+    private static func pack(
+        _ matrices: GemmMatrices, _ options: ck_options
+    ) throws(ContestantFailure) -> (memory: MatrixMemory, byteCount: Int) {
+        var (problem, options) = (matrices.problem(into: nil), options)
+        var byteCount = 0
+        try require(ck_gemm_packed_bytes(&problem, &options, &byteCount, nil))
+        let memory = MatrixMemory(byteCount: byteCount)
+        guard let start = memory.start else { throw ContestantFailure("there is no memory for the packed matrix") }
+        try require(ck_gemm_pack(&problem, &options, start, byteCount, nil))
+        return (memory, byteCount)
+    }
+
+    private static func require(_ status: ck_status) throws(ContestantFailure) {
+        if status != .CK_OK { throw ContestantFailure("it refuses: \(String(cString: ck_status_text(status)))") }
+    }
+
     /// The product of a library of the user's.
+    ///
+    /// - Throws: ``ContestantFailure`` if it has no product of these types.
     static func peer(
         _ library: GemmLibrary, _ matrices: GemmMatrices, threads: Int
-    ) throws(KernelError) -> GemmContestant {
+    ) throws(ContestantFailure) -> GemmContestant {
+        let call = try library.call(matrices.dtype)
         // Not before each call: a library may plan anew whenever it is told.
         let begin = { () throws(ContestantFailure) in try library.use(threads: threads) }
-        return try GemmContestant(matrices, begin: begin) { matrices, product throws(ContestantFailure) in
-            let workload = matrices.workload
-            var failure: ContestantFailure?
-            workload.a.span.withUnsafeBufferPointer { a in
-                workload.b.span.withUnsafeBufferPointer { b in
-                    var span = product.mutableSpan
-                    span.withUnsafeMutableBufferPointer { c in
-                        guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
-                        do throws(ContestantFailure) {
-                            try library.multiply(matrices.shape, a, b, c)
-                        } catch {
-                            failure = error
-                        }
-                    }
-                }
-            }
-            if let failure { throw failure }
+        return GemmContestant(matrices, begin: begin) { product throws(ContestantFailure) in
+            guard let a = matrices.a.start, let b = matrices.b.start, let c = product.start else { return }
+            let status = call(matrices.shape, a, b, c)
+            if status != 0 { throw ContestantFailure("it refused the product with status \(status)") }
         }
     }
 
@@ -99,7 +95,7 @@ final class GemmContestant: Contestant {
         var done = 0
         while done < repetitions {
             let start = Stopwatch.now
-            for _ in 0..<groupSize { try multiply(matrices, &product) }
+            for _ in 0..<groupSize { try multiply(product) }
             seconds.append((Stopwatch.now - start) / Double(groupSize))
             done += groupSize
         }
@@ -111,7 +107,11 @@ final class GemmContestant: Contestant {
 
     /// Compares what the last call wrote with the oracle.
     func check(_ reference: GemmReference) -> GemmReference.Errors {
-        let product = product
-        return product.span.withUnsafeBufferPointer { reference.errors(of: $0) }
+        if matrices.dtype.c == .CK_F32 {
+            return reference.errors(of: UnsafeBufferPointer(product.bytes.bindMemory(to: Float.self)))
+        }
+        return product.bytes.bindMemory(to: Int32.self).map { Float($0) }.withUnsafeBufferPointer {
+            reference.errors(of: $0)
+        }
     }
 }

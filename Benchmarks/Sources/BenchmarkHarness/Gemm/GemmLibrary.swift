@@ -2,9 +2,9 @@ import Foundation
 
 /// Computes `C = A B` on contiguous row-major matrices and returns 0, or an error's number.
 typealias GemmCall =
-    @Sendable (GemmShape, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Int32
+    @Sendable (GemmShape, UnsafeMutableRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Int32
 
-/// A library of the user's that multiplies f32 matrices.
+/// A library of the user's that multiplies matrices.
 struct GemmLibrary: Sendable {
     /// The interface to call.
     enum Interface: Sendable {
@@ -20,7 +20,7 @@ struct GemmLibrary: Sendable {
     let version: String
     /// Where it lies.
     let path: String
-    private let sgemm: GemmCall
+    private let calls: [GemmDType: GemmCall]
     private let setThreads: (@Sendable (Int) -> Void)?
 
     /// Opens the library at `path`.
@@ -35,13 +35,13 @@ struct GemmLibrary: Sendable {
             guard let call = library.cblasCall else {
                 throw ContestantFailure("\(file) has no function cblas_sgemm: it should be a CBLAS library")
             }
-            sgemm = call
+            calls = [.f32: call].merging(library.cblasBF16Call.map { [.bf16: $0] } ?? [:]) { $1 }
             (name, version) = library.cblasIdentity ?? (file, "unknown version")
         case .oneDNN:
             guard let call = library.oneDNNCall else {
                 throw ContestantFailure("\(file) has no function dnnl_sgemm: it should be oneDNN's library")
             }
-            sgemm = call
+            calls = [.f32: call].merging(library.oneDNNInt8Call.map { [.i8: $0] } ?? [:]) { $1 }
             (name, version) = ("oneDNN", library.oneDNNVersion ?? "unknown version")
         }
         setThreads = library.threadSetter
@@ -57,13 +57,11 @@ struct GemmLibrary: Sendable {
         setThreads(threads)
     }
 
-    /// Computes `C = A B` on contiguous matrices.
+    /// The product of matrices of a type.
     ///
-    /// - Throws: ``ContestantFailure`` if the library reports an error.
-    func multiply(
-        _ shape: GemmShape, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>
-    ) throws(ContestantFailure) {
-        let status = sgemm(shape, a, b, c)
-        if status != 0 { throw ContestantFailure("it refused the product with status \(status)") }
+    /// - Throws: ``ContestantFailure`` if the library has none, or none that is known here.
+    func call(_ dtype: GemmDType) throws(ContestantFailure) -> GemmCall {
+        guard let call = calls[dtype] else { throw ContestantFailure("it has no known product of \(dtype.rawValue)") }
+        return call
     }
 }

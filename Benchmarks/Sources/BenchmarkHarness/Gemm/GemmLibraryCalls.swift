@@ -1,21 +1,26 @@
 import Foundation
 
-// CBLAS: order, transposes, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc; sizes of 32 or, in some builds, 64 bits.
+private typealias Matrix = UnsafeMutableRawPointer
+// CBLAS: order, transposes, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc; sizes of 32 or, in some builds, 64 bits. The
+// same of bf16 matrices with a product of f32 has the same arguments.
 private typealias CBLAS32 =
     @convention(c) (
-        Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>, Int32, UnsafePointer<Float>, Int32,
-        Float, UnsafeMutablePointer<Float>, Int32
+        Int32, Int32, Int32, Int32, Int32, Int32, Float, Matrix, Int32, Matrix, Int32, Float, Matrix, Int32
     ) -> Void
 private typealias CBLAS64 =
     @convention(c) (
-        Int32, Int32, Int32, Int64, Int64, Int64, Float, UnsafePointer<Float>, Int64, UnsafePointer<Float>, Int64,
-        Float, UnsafeMutablePointer<Float>, Int64
+        Int32, Int32, Int32, Int64, Int64, Int64, Float, Matrix, Int64, Matrix, Int64, Float, Matrix, Int64
     ) -> Void
 // oneDNN: transposes as letters, row-major.
 private typealias OneDNN =
     @convention(c) (
-        CChar, CChar, Int64, Int64, Int64, Float, UnsafePointer<Float>, Int64, UnsafePointer<Float>, Int64, Float,
-        UnsafeMutablePointer<Float>, Int64
+        CChar, CChar, Int64, Int64, Int64, Float, Matrix, Int64, Matrix, Int64, Float, Matrix, Int64
+    ) -> Int32
+// The same of 8-bit integers: the offset of C as a letter, each matrix with an offset.
+private typealias OneDNNInt8 =
+    @convention(c) (
+        CChar, CChar, CChar, Int64, Int64, Int64, Float, Matrix, Int64, Int8, Matrix, Int64, Int8, Float, Matrix,
+        Int64, UnsafePointer<Int32>
     ) -> Int32
 private typealias SetThreads = @convention(c) (Int32) -> Void
 private typealias SetThreads64 = @convention(c) (Int64) -> Void
@@ -29,16 +34,29 @@ extension SharedLibrary {
     /// `cblas_sgemm` under the names it has: SciPy's builds of OpenBLAS prefix theirs, and those with 64-bit sizes
     /// append `64_`.
     var cblasCall: GemmCall? {
-        if let address = symbol("cblas_sgemm", "scipy_cblas_sgemm") {
-            let function = unsafeBitCast(address, to: CBLAS32.self)
-            return { shape, a, b, c in
-                let (m, n, k) = (Int32(shape.m), Int32(shape.n), Int32(shape.k))
-                let (transposeB, ldb) = shape.transposeB ? (transpose, k) : (noTranspose, n)
-                function(rowMajor, noTranspose, transposeB, m, n, k, 1, a, k, b, ldb, 0, c, n)
-                return 0
-            }
+        if let address = symbol("cblas_sgemm", "scipy_cblas_sgemm") { return Self.cblas32(address) }
+        return symbol("cblas_sgemm64_", "scipy_cblas_sgemm64_").map(Self.cblas64)
+    }
+
+    /// The product of bf16 matrices into f32: MKL's and OpenBLAS's names.
+    var cblasBF16Call: GemmCall? {
+        if let address = symbol("cblas_gemm_bf16bf16f32", "cblas_sbgemm", "scipy_cblas_sbgemm") {
+            return Self.cblas32(address)
         }
-        guard let address = symbol("cblas_sgemm64_", "scipy_cblas_sgemm64_") else { return nil }
+        return symbol("cblas_sbgemm64_", "scipy_cblas_sbgemm64_").map(Self.cblas64)
+    }
+
+    private static func cblas32(_ address: UnsafeMutableRawPointer) -> GemmCall {
+        let function = unsafeBitCast(address, to: CBLAS32.self)
+        return { shape, a, b, c in
+            let (m, n, k) = (Int32(shape.m), Int32(shape.n), Int32(shape.k))
+            let (transposeB, ldb) = shape.transposeB ? (transpose, k) : (noTranspose, n)
+            function(rowMajor, noTranspose, transposeB, m, n, k, 1, a, k, b, ldb, 0, c, n)
+            return 0
+        }
+    }
+
+    private static func cblas64(_ address: UnsafeMutableRawPointer) -> GemmCall {
         let function = unsafeBitCast(address, to: CBLAS64.self)
         return { shape, a, b, c in
             let (m, n, k) = (Int64(shape.m), Int64(shape.n), Int64(shape.k))
@@ -48,11 +66,29 @@ extension SharedLibrary {
         }
     }
 
+    /// `dnnl_gemm_s8s8s32`.
+    var oneDNNInt8Call: GemmCall? {
+        guard let address = symbol("dnnl_gemm_s8s8s32") else { return nil }
+        let function = unsafeBitCast(address, to: OneDNNInt8.self)
+        let (plain, transposed, fixed) = Self.letters
+        return { shape, a, b, c in
+            let (m, n, k) = (Int64(shape.m), Int64(shape.n), Int64(shape.k))
+            let (transposeB, ldb) = shape.transposeB ? (transposed, k) : (plain, n)
+            var offset: Int32 = 0
+            return function(plain, transposeB, fixed, m, n, k, 1, a, k, 0, b, ldb, 0, 0, c, n, &offset)
+        }
+    }
+
+    /// What oneDNN calls a matrix as it is, a transposed one, and one offset for all of C.
+    private static let letters = (
+        CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "T")), CChar(UInt8(ascii: "F"))
+    )
+
     /// `dnnl_sgemm`.
     var oneDNNCall: GemmCall? {
         guard let address = symbol("dnnl_sgemm") else { return nil }
         let function = unsafeBitCast(address, to: OneDNN.self)
-        let (plain, transposed) = (CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "T")))
+        let (plain, transposed, _) = Self.letters
         return { shape, a, b, c in
             let (m, n, k) = (Int64(shape.m), Int64(shape.n), Int64(shape.k))
             let (transposeB, ldb) = shape.transposeB ? (transposed, k) : (plain, n)

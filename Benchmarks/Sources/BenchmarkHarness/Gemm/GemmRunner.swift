@@ -7,6 +7,10 @@ public struct GemmRunner {
     public struct Plan: Sendable {
         /// The products.
         public var shapes: [GemmShape]
+        /// The element types; quantised ones are measured with B transposed alone, as files hold it.
+        public var dtypes: [GemmDType]
+        /// Whether to time products with B packed before as well.
+        public var packs: Bool
         /// The numbers of threads.
         public var threads: [Int]
         /// The library's instruction set.
@@ -22,10 +26,13 @@ public struct GemmRunner {
 
         /// A plan.
         public init(
-            shapes: [GemmShape], threads: [Int], isa: InstructionSet, cblasPaths: [String] = [],
-            oneDNNPaths: [String] = [], seed: UInt64 = 1, quick: Bool = false
+            shapes: [GemmShape], dtypes: [GemmDType] = [.f32], threads: [Int], isa: InstructionSet,
+            packs: Bool = false, cblasPaths: [String] = [], oneDNNPaths: [String] = [], seed: UInt64 = 1,
+            quick: Bool = false
         ) {
             self.shapes = shapes
+            self.dtypes = dtypes
+            self.packs = packs
             self.threads = threads
             self.isa = isa
             self.cblasPaths = cblasPaths
@@ -33,88 +40,158 @@ public struct GemmRunner {
             self.seed = seed
             self.quick = quick
         }
+
+        /// What a run must have in common with one that it goes on from.
+        public var conditions: String {
+            let paths = (cblasPaths + oneDNNPaths).joined(separator: ",")
+            return "peers \(paths.isEmpty ? "none" : paths), \(isa.name), seed \(seed)" + (packs ? ", packed" : "")
+                + (quick ? ", quick" : "")
+        }
+
+        /// Every product with every type that it can have.
+        var products: [Product] {
+            dtypes.flatMap { dtype in
+                shapes.filter { !dtype.isQuantised || ($0.transposeB && $0.k.isMultiple(of: 32)) }.map {
+                    Product(shape: $0, dtype: dtype)
+                }
+            }
+        }
+    }
+
+    /// A product with its types.
+    struct Product: Hashable {
+        var shape: GemmShape
+        var dtype: GemmDType
+
+        var text: String { "\(dtype.rawValue) \(shape.text)" }
     }
 
     private static let oracleMultiplyAdds = 1 << 26
 
     private let plan: Plan
     private let limits: PeaksDocument
-    private let contest: Contest
     private let progress = ProgressLine()
-    private var meter = PeakMeter()
+    private var watch: ContestWatch
     private var libraries: [GemmLibrary] = []
     private var peers: [PeerReport] = []
-    private var measured: [(entry: GemmDocument.Case, peakBeside: Double)] = []
+    private var measured: [GemmDocument.Case] = []
+    /// Throws ``Interruption/Requested`` when the run should end early.
+    public var checkInterruption: () throws -> Void = {}
 
     /// A runner; it opens the peers. One that cannot be opened is in the document with the reason.
     ///
-    /// - Parameter limits: the machine's, for the roofs.
-    public init(_ plan: Plan, limits: PeaksDocument) {
+    /// - Parameters:
+    ///   - limits: the machine's, for the roofs.
+    ///   - earlier: an interrupted run of the same plan, whose cases are not run again.
+    public init(_ plan: Plan, limits: PeaksDocument, resuming earlier: GemmDocument? = nil) {
         self.plan = plan
         self.limits = limits
-        contest = plan.quick ? .quick : Contest()
+        watch = ContestWatch(plan.quick ? .quick : Contest())
+        if let earlier {
+            measured = earlier.cases
+            for index in measured.indices { measured[index].entries = measured[index].entries.resampled() }
+            watch.meter.restore(earlier.machine.peaks)
+        }
         open(plan.cblasPaths, .cblas)
         open(plan.oneDNNPaths, .oneDNN)
     }
 
-    /// Runs all cases, each with every number of threads.
+    /// Runs all cases, each with every number of threads, and returns the document; an incomplete one if the run was
+    /// interrupted.
     ///
-    /// - Parameter afterEach: gets the document so far, so that an interrupted run leaves what it has.
-    /// - Throws: ``KernelError`` if there is not enough memory, ``HarnessError`` if the peak cannot be measured.
+    /// - Parameter afterEach: gets the document so far, so that a crash leaves what it has.
+    /// - Throws: ``HarnessError`` if the peak cannot be measured or the oracle refuses a product.
     public mutating func run(afterEach: (GemmDocument) throws -> Void = { _ in }) throws -> GemmDocument {
         defer { progress.clear() }
-        let start = Stopwatch.now
-        for threads in plan.threads { _ = try peak(threads, seconds: 0.2) }
-        let total = plan.shapes.count * plan.threads.count
-        for shape in plan.shapes {
-            showProgress("checking \(shape.text)", total: total, start: start)
-            let matrices = try GemmMatrices(shape, seed: plan.seed)
-            let limit = GemmReference.rowLimit(matrices.workload, multiplyAdds: Self.oracleMultiplyAdds)
-            let reference = try GemmReference(matrices.workload, rowLimit: limit, seed: plan.seed)
-            for threads in plan.threads {
-                showProgress("\(shape.text), \(threads) threads", total: total, start: start)
-                try run(matrices, reference, threads: threads)
-                try afterEach(document())
+        watch.checkInterruption = checkInterruption
+        let (start, before) = (Stopwatch.now, measured.count)
+        do {
+            for key in Set(plan.products.flatMap { product in plan.threads.map { key(product, $0) } }) {
+                _ = try watch.peak(key, seconds: 0.2)
             }
+            for product in plan.products {
+                let threads = plan.threads.filter { !isDone(product, $0) }
+                if threads.isEmpty { continue }
+                try checkInterruption()
+                showProgress("checking \(product.text)", start: start, before: before)
+                let matrices = GemmMatrices(product.shape, product.dtype, seed: plan.seed)
+                let reference = try matrices.reference(multiplyAdds: Self.oracleMultiplyAdds, seed: plan.seed)
+                for threads in threads {
+                    showProgress("\(product.text), \(threads) threads", start: start, before: before)
+                    try run(matrices, product, reference, threads: threads)
+                    try afterEach(document(complete: false))
+                }
+            }
+        } catch is Interruption.Requested {
+            return document(complete: false)
         }
-        return document()
+        return document(complete: true)
     }
 
-    private mutating func run(_ matrices: GemmMatrices, _ reference: GemmReference, threads: Int) throws {
-        let shape = matrices.shape
-        let peakBefore = try peak(threads)
-        var names = [ContestEntry.ours]
-        var contestants = [try GemmContestant.ours(matrices, isa: plan.isa, threads: threads)]
-        for library in libraries {
-            names.append(library.name)
-            contestants.append(try .peer(library, matrices, threads: threads))
-        }
-        let checks = contestants.map { check($0, reference) }
-        let accepted = contestants.indices.filter { checks[$0].problem == nil }
-        let results = contest.run(accepted.map { contestants[$0] })
-        let peakAfter = try peak(threads)
+    private func isDone(_ product: Product, _ threads: Int) -> Bool {
+        measured.contains { $0.shape == product.shape && $0.dtype == product.dtype && $0.threads == threads }
+    }
 
-        let key = PeakMeter.Key(isa: plan.isa, threads: threads)
-        let roof = Roof.compute(flops: shape.flops, gflops: meter.records[key]?.best ?? peakBefore)
-        let ours = accepted.first == 0 ? results.first : nil
-        var entries = names.indices.map { ContestEntry(names[$0], problem: checks[$0].problem ?? "") }
-        for (index, result) in zip(accepted, results) {
-            entries[index] = ContestEntry(names[index], result, ours: index == 0 ? nil : ours, roof: roof)
+    private func key(_ product: Product, _ threads: Int) -> PeakMeter.Key {
+        PeakMeter.Key(isa: plan.isa, threads: threads, quantity: product.dtype.quantity(plan.isa))
+    }
+
+    private mutating func run(
+        _ matrices: GemmMatrices, _ product: Product, _ reference: GemmReference, threads: Int
+    ) throws {
+        let shape = product.shape
+        var names: [String] = []
+        var contestants: [GemmContestant] = []
+        var entries: [ContestEntry] = []
+        /// A row for everyone: of those that take part, and with the reason of those that cannot.
+        func enter(_ name: String, _ make: () throws(ContestantFailure) -> GemmContestant) {
+            do throws(ContestantFailure) {
+                let contestant = try make()
+                let check = check(contestant, reference)
+                var entry = ContestEntry(name, problem: check.problem ?? "")
+                (entry.maxError, entry.errorBound) = (check.error, reference.scaledBound)
+                entries.append(entry)
+                if check.problem != nil { return }
+                names.append(name)
+                contestants.append(contestant)
+            } catch {
+                entries.append(ContestEntry(name, problem: error.description))
+            }
         }
-        for index in entries.indices {
-            (entries[index].maxError, entries[index].errorBound) = (checks[index].error, reference.scaledBound)
+        let (isa, packs) = (plan.isa, plan.packs)
+        enter(ContestEntry.ours) { () throws(ContestantFailure) in
+            try .ours(matrices, isa: isa, threads: threads)
+        }
+        if packs {
+            enter(ContestEntry.packed) { () throws(ContestantFailure) in
+                try .ours(matrices, isa: isa, threads: threads, packed: true)
+            }
+        }
+        for library in libraries {
+            enter(library.name) { () throws(ContestantFailure) in try .peer(library, matrices, threads: threads) }
+        }
+        let key = key(product, threads)
+        let outcome = try watch.run(contestants, key)
+
+        let roof = Roof.compute(flops: shape.flops, gflops: watch.meter.records[key]?.best ?? outcome.peakBeside)
+        let ours = names.first == ContestEntry.ours ? outcome.results.first : nil
+        for (name, result) in zip(names, outcome.results) {
+            guard let index = entries.firstIndex(where: { $0.contestant == name }) else { continue }
+            let checked = entries[index]
+            entries[index] = ContestEntry(name, result, ours: name == ContestEntry.ours ? nil : ours, roof: roof)
+            (entries[index].maxError, entries[index].errorBound) = (checked.maxError, checked.errorBound)
         }
         // A peer that could not be opened has a row in every case too.
         entries += peers.compactMap { peer in peer.problem.map { ContestEntry(peer.name, problem: $0) } }
-        let bytes = 4 * Double(shape.n * shape.k)
+        let bytes = product.dtype.bytesOfB(shape.n * shape.k)
         measured.append(
-            (
-                GemmDocument.Case(
-                    op: "gemm", m: shape.m, n: shape.n, k: shape.k, b: shape.storageText, dtype: "f32",
-                    threads: threads, isa: plan.isa.name, peakGflops: 0, roof: roof,
-                    readOfB: entries.ours?.medianMs.map { (bytes / $0 * 1e-6).significant() }, disturbed: false,
-                    entries: entries), min(peakBefore, peakAfter)
-            ))
+            GemmDocument.Case(
+                op: "gemm", m: shape.m, n: shape.n, k: shape.k, b: shape.storageText, dtype: product.dtype,
+                threads: threads, isa: isa.name, peakGflops: 0, peakQuantity: key.quantity.rawValue, roof: roof,
+                readOfB: entries.ours?.medianMs.map { (bytes / $0 * 1e-6).significant() },
+                readBoundGBs: Roofline(limits).readBandwidth(of: Int(bytes), threads: threads),
+                disturbed: outcome.noise.isDisturbing(threads: threads, cores: MachineReport.usableCores),
+                noise: ContestNoise(outcome), entries: entries))
     }
 
     /// What the first run of a contestant tells: its error, and why it must not be timed.
@@ -133,11 +210,6 @@ public struct GemmRunner {
             "its result is wrong: the error is \(NumberText.significant(error)), allowed are "
                 + "\(NumberText.significant(reference.scaledBound))"
         )
-    }
-
-    private mutating func peak(_ threads: Int, seconds: Double = 0.04) throws(HarnessError) -> Double {
-        _ = QuietWait.wait(for: getpid())
-        return try meter.measure(PeakMeter.Key(isa: plan.isa, threads: threads), seconds: seconds)
     }
 
     private mutating func open(_ paths: [String], _ interface: GemmLibrary.Interface) {
@@ -160,31 +232,35 @@ public struct GemmRunner {
         }
     }
 
-    private func document() -> GemmDocument {
-        let cases = measured.map { entry, peakBeside in
+    private func document(complete: Bool) -> GemmDocument {
+        let cases = measured.map { entry in
             var entry = entry
-            let key = PeakMeter.Key(isa: plan.isa, threads: entry.threads)
-            entry.peakGflops = (meter.records[key]?.best ?? peakBeside).significant()
+            let product = Product(shape: entry.shape, dtype: entry.dtype)
+            let (key, beside) = (key(product, entry.threads), entry.noise?.peakBesideGflops ?? 0)
+            entry.peakGflops = (watch.meter.records[key]?.best ?? beside).significant()
             // C = A B reads B at least once; A and C are small where that matters.
             entry.roof = Roof(
-                limits, flops: entry.roof.flops, bytes: 4 * Double(entry.n * entry.k), threads: entry.threads,
-                gflops: entry.peakGflops)
+                limits, flops: entry.roof.flops, bytes: entry.dtype.bytesOfB(entry.n * entry.k),
+                threads: entry.threads, gflops: entry.peakGflops)
             for index in entry.entries.indices { entry.entries[index].judge(by: entry.roof) }
-            entry.disturbed = meter.isDisturbed(key, gflops: peakBeside)
+            entry.disturbed = entry.disturbed || watch.meter.isDisturbed(key, gflops: beside)
             return entry
         }
         return GemmDocument(
-            machine: MachineReport.current(meter), commit: SourceRevision.describe(), date: Date().ISO8601Format(),
-            peers: peers, cases: cases, rounds: contest.rounds, seed: plan.seed)
+            machine: MachineReport.current(watch.meter), commit: SourceRevision.describe(),
+            date: Date().ISO8601Format(), peers: peers, cases: cases, rounds: watch.contest.rounds, seed: plan.seed,
+            complete: complete, plan: plan.conditions)
     }
 
     /// The time left by the rate so far, in operations: large products come last and take longest.
-    private func showProgress(_ text: String, total: Int, start: Double) {
+    private func showProgress(_ text: String, start: Double, before: Int) {
         // A case takes its rounds however short its calls, and more where one call is long.
         func weight(_ flops: Double) -> Double { 1 + flops * 1e-10 }
-        let done = measured.reduce(0) { $0 + weight($1.entry.roof.flops) }
-        let all = plan.shapes.reduce(0) { $0 + weight($1.flops) } * Double(plan.threads.count)
+        let done = measured.dropFirst(before).reduce(0) { $0 + weight($1.roof.flops) }
+        let all = plan.products.reduce(0) { $0 + weight($1.shape.flops) } * Double(plan.threads.count)
+        let left = all - measured.reduce(0) { $0 + weight($1.roof.flops) }
         let rate = done > 0 ? (Stopwatch.now - start) / done : 2 * Double(libraries.count + 1)
-        progress.show(text, done: measured.count, total: total, secondsLeft: rate * (all - done))
+        let total = plan.products.count * plan.threads.count
+        progress.show(text, done: measured.count, total: total, secondsLeft: rate * left)
     }
 }

@@ -5,13 +5,13 @@ public enum GemmTables {
         let machine = document.machine
         var text = "\(machine.name), \(machine.cores) cores, commit \(document.commit)\n"
         text += document.peers.map { "peer \($0.line)\n" }.joined()
-        for threads in threadCounts(document) {
-            text += "\n\(heading(document, threads))\n\n" + table(document, threads).aligned
-            let means = means(document, threads)
+        for cases in parts(document) {
+            text += "\n\(heading(cases))\n\n" + table(cases).aligned
+            let means = EntryText.means(cases.map(\.entries))
             if !means.isEmpty { text += "\n" + means.aligned }
         }
         for problem in problems(document) { text += "\n\(problem)\n" }
-        return text + "\nResults are in \(folder)/\(machine.folderName)/gemm.md, gemm.csv and gemm.json.\n"
+        return text + "\n" + ContestFiles.conclusion(document, cases: document.cases.count, folder: folder)
     }
 
     /// The page of a machine.
@@ -23,9 +23,9 @@ public enum GemmTables {
                 + "GFLOP/s of medians. How it is measured is told in Benchmarks/README.md.", "",
         ]
         lines += document.peers.map { "* \($0.line)" }
-        for threads in threadCounts(document) {
-            lines += ["", "## \(heading(document, threads))", "", table(document, threads).markdown]
-            let means = means(document, threads)
+        for cases in parts(document) {
+            lines += ["", "## \(heading(cases))", "", table(cases).markdown]
+            let means = EntryText.means(cases.map(\.entries))
             if !means.isEmpty { lines.append(means.markdown) }
         }
         lines += problems(document).flatMap { [$0, ""] }
@@ -39,61 +39,69 @@ public enum GemmTables {
         ]
         let lines = document.cases.flatMap { result in
             let cells = [
-                result.op, "\(result.m)", "\(result.n)", "\(result.k)", result.b, result.dtype, "\(result.threads)",
+                result.op, "\(result.m)", "\(result.n)", "\(result.k)", result.b, result.dtype.rawValue,
+                "\(result.threads)",
                 result.isa, "\(result.peakGflops)", result.roof.name, "\(result.disturbed)",
             ]
             return result.entries.map { cells + EntryText.cells($0) }
         }
-        return EntryText.csv([names + EntryText.columns] + lines)
+        return CSV.lines([names + EntryText.columns] + lines)
     }
 
-    private static func threadCounts(_ document: GemmDocument) -> [Int] {
-        var seen: Set<Int> = []
-        return document.cases.map(\.threads).filter { seen.insert($0).inserted }
+    /// The cases of one element type and number of threads together.
+    private static func parts(_ document: GemmDocument) -> [[GemmDocument.Case]] {
+        var seen: Set<String> = []
+        return document.cases.map(heading).filter { seen.insert($0).inserted }.map { title in
+            document.cases.filter { heading($0) == title }
+        }
     }
 
-    private static func heading(_ document: GemmDocument, _ threads: Int) -> String {
-        guard let first = document.cases.first(where: { $0.threads == threads }) else { return "No cases" }
-        return "\(first.dtype), \(threads) thread\(threads == 1 ? "" : "s"), \(first.isa), FMA peak "
-            + "\(NumberText.fixed(first.peakGflops, 1)) GFLOP/s"
+    private static func heading(_ cases: [GemmDocument.Case]) -> String { cases.first.map(heading) ?? "No cases" }
+
+    private static func heading(_ first: GemmDocument.Case) -> String {
+        let quantity = first.peakQuantity.flatMap(ComputeQuantity.init) ?? .fma
+        return "\(first.dtype.rawValue), \(first.threads) thread\(first.threads == 1 ? "" : "s"), \(first.isa), "
+            + "\(quantity.rawValue) peak \(NumberText.fixed(first.peakGflops, 1)) \(quantity.unit)"
     }
 
-    private static func table(_ document: GemmDocument, _ threads: Int) -> TextTable {
-        let peers = document.peers.filter { $0.problem == nil }.map(\.name)
+    private static func table(_ cases: [GemmDocument.Case]) -> TextTable {
+        // Whoever has a time in one of these cases has a column.
+        var peers: [String] = []
+        for entry in cases.flatMap(\.entries)
+        where entry.medianMs != nil && entry.contestant != ContestEntry.ours && !peers.contains(entry.contestant) {
+            peers.append(entry.contestant)
+        }
         var columns: [(title: String, alignment: TextTable.Alignment)] = [
             ("M x N x K", .left), ("B", .left), ("ms", .right), ("GFLOP/s", .right), ("% roof", .right),
-            ("roof", .left), ("B GB/s", .right),
+            ("roof", .left), ("B GB/s", .right), ("of GB/s", .right),
         ]
         columns += peers.map { ($0, .right) }
-        if !peers.isEmpty {
+        let comparesPeers = peers.contains { $0 != ContestEntry.packed }
+        if comparesPeers {
             columns += [("best peer", .left), ("time / ours", .right), ("95 % interval", .left), ("", .left)]
         }
         columns.append(("", .left))
         var table = TextTable(columns)
-        for result in document.cases where result.threads == threads {
+        for result in cases {
             let ours = result.entries.ours
             var cells = [
                 result.shapeText, result.b, EntryText.number(ours?.medianMs), EntryText.number(ours?.gflops),
                 ours?.percentOfRoof.map { NumberText.fixed($0, 1) } ?? "-", result.roof.name,
-                EntryText.number(result.readOfB, digits: 3),
+                EntryText.number(result.readOfB, digits: 3), EntryText.number(result.readBoundGBs, digits: 3),
             ]
             for peer in peers {
                 cells.append(EntryText.number(result.entries.first { $0.contestant == peer }?.gflops))
             }
-            if !peers.isEmpty { cells += EntryText.comparison(result.entries.bestPeer) }
+            if comparesPeers { cells += EntryText.comparison(result.entries.bestPeer) }
             cells.append(result.disturbed ? "disturbed" : "")
             table.add(cells)
         }
         return table
     }
 
-    private static func means(_ document: GemmDocument, _ threads: Int) -> TextTable {
-        EntryText.means(document.cases.filter { $0.threads == threads }.map(\.entries))
-    }
-
     private static func problems(_ document: GemmDocument) -> [String] {
         var lines = EntryText.problems(
-            document.cases.map { ("\($0.shapeText) \($0.b), \($0.threads) threads", $0.entries) })
+            document.cases.map { ("\($0.dtype.rawValue) \($0.shape.text), \($0.threads) threads", $0.entries) })
         let disturbed = document.cases.count(where: \.disturbed)
         if disturbed > 0 { lines.append(EntryText.disturbance(disturbed, of: document.cases.count)) }
         return lines

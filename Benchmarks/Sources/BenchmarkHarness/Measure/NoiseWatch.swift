@@ -36,14 +36,22 @@ public struct NoiseWatch: Sendable {
     }
 
     private let start: Reading
+    /// The CPU times at the start of processes that are not others.
+    private let friends: [(clock: ProcessClock, seconds: Double)]
 
     /// Begins to watch.
-    public init() { start = Reading() }
+    ///
+    /// - Parameter processes: processes whose work belongs to what is measured, as this one's does.
+    public init(processes: [Int32] = []) {
+        start = Reading()
+        friends = processes.compactMap { ProcessClock($0) }.map { ($0, $0.seconds) }
+    }
 
     /// What has happened since.
     public func noise() -> Noise {
         let now = Reading()
-        let own = now.ownSeconds - start.ownSeconds
+        let ofFriends = friends.reduce(0) { $0 + max(0, $1.clock.seconds - $1.seconds) }
+        let own = now.ownSeconds - start.ownSeconds + ofFriends
         // Ticks of the system's clock: what others used is known to a hundredth of a second only.
         let busy = now.busySeconds - start.busySeconds
         return Noise(

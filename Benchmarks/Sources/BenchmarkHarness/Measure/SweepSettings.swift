@@ -32,6 +32,9 @@ public struct SweepSettings: Sendable {
             naiveLimitSeconds: naiveLimitSeconds, seed: seed, pinned: pins)
     }
 
+    /// What must be the same in a run that goes on from another one.
+    public var conditions: String { record.conditions }
+
     /// How often a case runs at least: once to be checked, then timed.
     var minimumRuns: Int { turns.minimumRepetitions + 1 }
 }

@@ -1,4 +1,4 @@
-/// Writes the cases of a sweep as comma-separated values.
+/// Writes comma-separated values.
 public enum CSV {
     private static let columns: [(name: String, value: @Sendable (CaseResult) -> String)] = [
         ("op", { $0.op }), ("kernel", { $0.kernel }), ("dtype", { $0.dtype }), ("batch", { "\($0.batch)" }),
@@ -21,9 +21,18 @@ public enum CSV {
         ("attempts", { "\($0.attempts)" }),
     ]
 
-    /// A line of names and a line for each case. No value holds a comma or a quotation mark.
+    /// A line of names and a line for each case.
     public static func text(_ cases: [CaseResult]) -> String {
-        let lines = cases.map { result in columns.map { $0.value(result) }.joined(separator: ",") }
-        return ([columns.map(\.name).joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
+        lines([columns.map(\.name)] + cases.map { result in columns.map { $0.value(result) } })
+    }
+
+    /// A line for each row; values with a comma, a quotation mark or a line break are quoted.
+    static func lines(_ rows: [[String]]) -> String {
+        rows.map { $0.map(field).joined(separator: ",") + "\n" }.joined()
+    }
+
+    private static func field(_ cell: String) -> String {
+        guard cell.contains(where: { ",\"\n".contains($0) }) else { return cell }
+        return "\"" + cell.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 }

@@ -2,32 +2,6 @@ import Foundation
 
 /// Writes everything a sweep leaves behind in a folder of results.
 public enum ResultsFolder {
-    /// Where the cases of an interrupted sweep are kept.
-    public static func partialPath(_ directory: String) -> String {
-        "\(directory)/\(MachineReport.current(PeakMeter()).folderName)/sweep.partial.json"
-    }
-
-    /// Reads the interrupted sweep that lies in `directory`, if it can be gone on from.
-    ///
-    /// - Throws: ``HarnessError`` if there is none, or it is of another commit or measured otherwise.
-    public static func partial(_ directory: String, settings: SweepSettings) throws(HarnessError) -> SweepDocument {
-        let path = partialPath(directory)
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw HarnessError("--resume: there is no interrupted sweep at \(path)")
-        }
-        let document = try SweepDocument.read(path: path)
-        let commit = SourceRevision.describe()
-        guard document.commit == commit else {
-            throw HarnessError("--resume: \(path) is of commit \(document.commit); it should be of \(commit)")
-        }
-        guard document.settings == settings.record else {
-            throw HarnessError(
-                "--resume: \(path) was measured with another seed, limit of naive cases or pinning; they should be equal"
-            )
-        }
-        return document
-    }
-
     /// Writes `directory/<machine>/sweep.json`, `.csv` and `peaks.json`, the plots and `index.html` beside them,
     /// and `directory/README.md`.
     ///

@@ -56,6 +56,15 @@ public struct SweepDocument: Codable, Sendable, Equatable {
     }
 }
 
-extension SweepDocument: HarnessDocument {
+extension SweepDocument: ResumableDocument {
     public static let noun = "sweep"
+    public var conditions: String { settings.conditions }
+}
+
+extension SweepDocument.Settings {
+    /// The settings in a line.
+    var conditions: String {
+        "seed \(seed), naive cases up to \(naiveLimitSeconds) s, \(minimumRepetitions) repetitions and \(minimumSeconds) s, "
+            + "threads \(pinned ? "pinned" : "free")"
+    }
 }

@@ -30,6 +30,6 @@ public enum SweepSummary {
             return text + "\nResults are in \(folder)/README.md and \(folder)/\(machine.folderName)/.\n"
         }
         return text + "\nInterrupted after \(document.cases.count) cases, which are kept in "
-            + "\(ResultsFolder.partialPath(folder)). The same command with --resume goes on from there.\n"
+            + "\(PartialRun.path("sweep", in: folder)). The same command with --resume goes on from there.\n"
     }
 }

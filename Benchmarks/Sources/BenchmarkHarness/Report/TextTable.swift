@@ -40,13 +40,7 @@ public struct TextTable: Sendable, Equatable {
     }
 
     /// The table as comma-separated values; cells with a comma, a quotation mark or a line break are quoted.
-    public var csv: String {
-        func field(_ cell: String) -> String {
-            guard cell.contains(where: { ",\"\n".contains($0) }) else { return cell }
-            return "\"" + cell.replacing("\"", with: "\"\"") + "\""
-        }
-        return ([titles] + rows).map { $0.map(field).joined(separator: ",") + "\n" }.joined()
-    }
+    public var csv: String { CSV.lines([titles] + rows) }
 
     /// The table in Markdown.
     public var markdown: String {

@@ -45,6 +45,9 @@ public struct MachineReport: Codable, Sendable, Equatable {
     /// The peaks measured in the run.
     public var peaks: [Peak]
 
+    /// The cores of this machine that may be used.
+    static var usableCores: Int { Machine.current.usableCores }
+
     /// This machine, with the peaks that `meter` has measured.
     public static func current(_ meter: PeakMeter) -> MachineReport {
         let machine = Machine.current

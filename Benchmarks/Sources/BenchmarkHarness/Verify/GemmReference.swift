@@ -42,30 +42,34 @@ public struct GemmReference: Sendable {
     ///
     /// - Throws: ``HarnessError`` if the C interface refuses the workload.
     public init(_ workload: GemmWorkload, rowLimit: Int, seed: UInt64) throws(HarnessError) {
-        let sizes = workload.sizes
-        let rows = RowSample.rows(groups: sizes.batch, length: sizes.m, limit: rowLimit, seed: seed)
-        let columns = sizes.n
+        let result = workload.withCProblem { problem in
+            Result { () throws(HarnessError) in try GemmReference(problem, rowLimit: rowLimit, seed: seed) }
+        }
+        self = try result.get()
+    }
+
+    /// The same for a product as C takes it, of any types.
+    init(_ problem: ck_gemm_problem, rowLimit: Int, seed: UInt64) throws(HarnessError) {
+        let (batch, m, columns) = (Int(problem.batch), Int(problem.m), Int(problem.n))
+        let rows = RowSample.rows(groups: batch, length: m, limit: rowLimit, seed: seed)
         var values = [Double](repeating: 0, count: rows.count * columns)
         var magnitudes = values
         let workers = max(1, min(Machine.current.usableCores, rows.count))
-        let parts = workload.withCProblem { problem in
-            values.withUnsafeMutableBufferPointer { values in
-                magnitudes.withUnsafeMutableBufferPointer { magnitudes in
-                    // The pointers are valid until all workers have returned, and each writes rows of its own.
-                    nonisolated(unsafe) let (problem, values, magnitudes) = (problem, values, magnitudes)
-                    nonisolated(unsafe) let parts = UnsafeMutablePointer<Part>.allocate(capacity: workers)
-                    parts.initialize(repeating: Part(), count: workers)
-                    defer { parts.deallocate() }
-                    DispatchQueue.concurrentPerform(iterations: workers) { worker in
-                        for index in stride(from: worker, to: rows.count, by: workers) {
-                            let places = index * columns..<(index + 1) * columns
-                            parts[worker].compute(
-                                rows[index], problem, .init(rebasing: values[places]),
-                                .init(rebasing: magnitudes[places]))
-                        }
+        let parts = values.withUnsafeMutableBufferPointer { values in
+            magnitudes.withUnsafeMutableBufferPointer { magnitudes in
+                // The pointers are valid until all workers have returned, and each writes rows of its own.
+                nonisolated(unsafe) let (problem, values, magnitudes) = (problem, values, magnitudes)
+                nonisolated(unsafe) let parts = UnsafeMutablePointer<Part>.allocate(capacity: workers)
+                parts.initialize(repeating: Part(), count: workers)
+                defer { parts.deallocate() }
+                DispatchQueue.concurrentPerform(iterations: workers) { worker in
+                    for index in stride(from: worker, to: rows.count, by: workers) {
+                        let places = index * columns..<(index + 1) * columns
+                        parts[worker].compute(
+                            rows[index], problem, .init(rebasing: values[places]), .init(rebasing: magnitudes[places]))
                     }
-                    return Array(UnsafeBufferPointer(start: parts, count: workers))
                 }
+                return Array(UnsafeBufferPointer(start: parts, count: workers))
             }
         }
         if let status = parts.lazy.compactMap(\.failure).first {
@@ -73,9 +77,9 @@ public struct GemmReference: Sendable {
         }
         let naive = parts.map(\.naive.scaled).max() ?? 0
         // k products summed one after the other are off by at most k / 2 units of eps, to first order.
-        scaledBound = max(16, min(2 * naive, Double(sizes.k) / 2 + 4))
+        scaledBound = max(16, min(2 * naive, Double(problem.k) / 2 + 4))
         self.rows = rows
-        isComplete = rows.count == sizes.batch * sizes.m
+        isComplete = rows.count == batch * m
         self.columns = columns
         self.values = values
         self.magnitudes = magnitudes

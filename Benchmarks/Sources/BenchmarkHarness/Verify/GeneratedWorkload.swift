@@ -56,7 +56,8 @@ extension AttentionWorkload {
         case .bias:
             bias = try Tensor(
                 shape: [1, 1, shape.queryLength, shape.keyLength],
-                elements: generator.gaussians(shape.queryLength * shape.keyLength))
+                // Numbers that the queries' type holds exactly, for peers that take a bias of that type alone.
+                elements: generator.gaussians(shape.queryLength * shape.keyLength).map(query.dataType.rounded))
         case .alibi: scores.alibiSlopes = ScoreOptions.standardAlibiSlopes(heads: shape.heads)
         case .softcap: scores.softcap = 50
         case .sinks: scores.sinks = .perHead(generator.gaussians(shape.heads))
