@@ -12,15 +12,15 @@ public enum GemmDType: String, Codable, Sendable, Hashable, CaseIterable {
     /// A and B of 8-bit integers, C of 32-bit ones.
     case i8
     /// A of f32, B in GGUF's blocks of 8 bits, C of f32.
-    case q8_0
+    case q8 = "q8_0"
     /// A of f32, B in GGUF's blocks of 4 bits, C of f32.
-    case q4_0
+    case q4 = "q4_0"
     /// A of f32, B in GGUF's blocks of 4 bits with an offset, C of f32.
-    case q4_1
+    case q4WithMinimum = "q4_1"
 
     var a: ck_dtype {
         switch self {
-        case .f32, .q8_0, .q4_0, .q4_1: .CK_F32
+        case .f32, .q8, .q4, .q4WithMinimum: .CK_F32
         case .bf16: .CK_BF16
         case .f16: .CK_F16
         case .i8: .CK_I8
@@ -29,9 +29,9 @@ public enum GemmDType: String, Codable, Sendable, Hashable, CaseIterable {
 
     var b: ck_dtype {
         switch self {
-        case .q8_0: .CK_Q8_0
-        case .q4_0: .CK_Q4_0
-        case .q4_1: .CK_Q4_1
+        case .q8: .CK_Q8_0
+        case .q4: .CK_Q4_0
+        case .q4WithMinimum: .CK_Q4_1
         default: a
         }
     }
@@ -48,9 +48,9 @@ public enum GemmDType: String, Codable, Sendable, Hashable, CaseIterable {
             case .f32: 128
             case .bf16, .f16: 64
             case .i8: 32
-            case .q8_0: 34
-            case .q4_0: 18
-            case .q4_1: 20
+            case .q8: 34
+            case .q4: 18
+            case .q4WithMinimum: 20
             }
         return block / 32 * Double(count)
     }
