@@ -194,6 +194,15 @@ typedef struct ck_ops {
     // The same for at most `decode_rows` rows a KV head, with the bits of f32.
     int32_t decode_rows;
     void (*attention_decode)(const ck_fused_task *task);
+    // Rows first ..< end of a layer; of ck_pool, segments.
+    void (*normalize_rows)(const ck_normalize_problem *problem, int64_t first, int64_t end);
+    void (*rotate_rows)(const ck_rotate_problem *problem, int64_t first, int64_t end);
+    void (*gate_rows)(const ck_gate_problem *problem, int64_t first, int64_t end);
+    void (*embed_rows)(const ck_embed_problem *problem, int64_t first, int64_t end);
+    void (*pool_segments)(const ck_pool_problem *problem, int64_t first, int64_t end);
+    void (*argmax_rows)(const ck_argmax_problem *problem, int64_t first, int64_t end);
+    void (*layer_softmax_rows)(const ck_softmax_problem *problem, int64_t first, int64_t end);
+    void (*dropout_rows)(const ck_dropout_problem *problem, int64_t first, int64_t end);
     int64_t (*probe)(const ck_probe *probe, int64_t slice);
 } ck_ops;
 

@@ -206,6 +206,7 @@ const char *ck_status_text(const ck_status status) {
         case CK_SHARED_PAGE: return "rows would be appended to a page in use elsewhere";
         case CK_BAD_LENGTH: return "a length is out of range";
         case CK_NOT_FUSED: return "the weights are no output of the fused pass";
+        case CK_BAD_INDEX: return "an index is outside the rows it chooses from";
     }
     return "unknown status";
 }

@@ -127,6 +127,30 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         }
     }
 
+    /// Copies all rows of a sequence to one of the same length.
+    func copyRows(_ source: Int, to target: Int) {
+        let length = lengths[source]
+        for head in 0..<kvHeads {
+            for (storage, width) in [(keys, headDim), (values, valueDim)] {
+                var row = 0
+                while row < length {
+                    // Rows of a head lie together as far as a page goes.
+                    let run = min(length - row, pages.map { $0.pageLength - row % $0.pageLength } ?? length)
+                    (storage.start + index(target, head, row) * width)
+                        .update(from: storage.start + index(source, head, row) * width, count: run * width)
+                    row += run
+                }
+            }
+        }
+    }
+
+    /// The number of the row of a key among all of the storage.
+    private func index(_ sequence: Int, _ head: Int, _ row: Int) -> Int {
+        guard let pages else { return (sequence * kvHeads + head) * capacity + row }
+        let page = Int(pages.table[sequence * pages.countPerSequence + row / pages.pageLength])
+        return (page * kvHeads + head) * pages.pageLength + row % pages.pageLength
+    }
+
     /// The keys or values of `sequences` as a problem takes them; `body` may not keep the pointers.
     func withOperands<Result>(
         _ sequences: Range<Int>, newRows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?,

@@ -88,7 +88,7 @@ extension KeyValueCache {
             execution: execution)
     }
 
-    private func checked(_ sequences: Range<Int>?) throws(KernelError) -> Range<Int> {
+    func checked(_ sequences: Range<Int>?) throws(KernelError) -> Range<Int> {
         guard let sequences else { return 0..<batch }
         guard sequences.lowerBound >= 0, sequences.upperBound <= batch else {
             throw KernelError(.invalidValue, .sequences, "they are \(sequences); they should be inside 0 ..< \(batch)")
@@ -111,7 +111,7 @@ extension KeyValueCache {
         return rows
     }
 
-    private func check(
+    func check(
         _ argument: KernelError.Argument, _ layout: AttentionLayout, _ count: Int, _ length: Int, _ width: Int
     ) throws(KernelError) {
         let expected = AttentionLayout.bhsd(batch: count, heads: kvHeads, length: length, width: width)

@@ -29,8 +29,19 @@ extension KernelError {
                     : "element \(diagnosis.dimension) is NaN or infinite; it should be finite"
             case .CK_BAD_KEY_LENGTH:
                 "element \(diagnosis.dimension) is \(actual); it should be in 0 ... \(expected), the length of key"
+            case .CK_BAD_LENGTH where argument == .heads:
+                "\(actual) should be rotated; it should be in 0 ... \(expected)"
             case .CK_BAD_LENGTH:
                 "element \(diagnosis.dimension) is \(actual); it should be in 0 ... \(expected)"
+            case .CK_BAD_VALUE where argument == .rotated:
+                "it is \(actual); it should be even and in 0 ... \(expected), the width of a head"
+            case .CK_BAD_VALUE where argument == .columns && expected == 1: "there are none; there should be 1 or more"
+            case .CK_BAD_VALUE where argument == .columns:
+                "there are \(actual); of a quantized table they should be a multiple of \(expected)"
+            case .CK_BAD_VALUE where argument == .offsets:
+                "element \(diagnosis.dimension) is \(actual), less than the one before it, \(expected)"
+            case .CK_BAD_VALUE where argument == .probability:
+                "it is \(describe(argument)); it should be 0 or more and less than 1"
             case .CK_BAD_VALUE where argument == .softcap: "it is \(describe(argument)); it should be 0 or more"
             case .CK_BAD_VALUE where argument == .queryOffset:
                 "it is \(actual); with ALiBi it should be in -\(expected) ... \(expected)"
@@ -55,6 +66,7 @@ extension KernelError {
                     : "sequence \(diagnosis.dimension) names page \(actual); it should be in 0 ..< \(expected)"
             case .CK_SHARED_PAGE:
                 "sequence \(diagnosis.dimension) would write to page \(actual), which the table names elsewhere too"
+            case .CK_BAD_INDEX: "element \(diagnosis.dimension) is \(actual); it should be in 0 ..< \(expected)"
             case .CK_NOT_FUSED: "the fused pass does not compute it, and the execution allows nothing else"
             case .CK_OUT_OF_MEMORY: "there is not enough memory for \(expected) bytes"
             case .CK_BAD_PACKED: Self.packed(argument, diagnosis, describe)
@@ -151,6 +163,7 @@ extension KernelError.Reason {
             case .CK_SHARED_PAGE: .sharedPage
             case .CK_BAD_LENGTH: .invalidLength
             case .CK_NOT_FUSED: .notFused
+            case .CK_BAD_INDEX: .invalidIndex
             }
     }
 }
@@ -222,6 +235,25 @@ extension KernelError.Argument {
             case .CK_ARG_TOP_KEYS: .topKeys
             case .CK_ARG_POOL: .cell
             case .CK_ARG_POOLED: .heatMap
+            case .CK_ARG_ROWS: .rows
+            case .CK_ARG_COLUMNS: .columns
+            case .CK_ARG_X: .x
+            case .CK_ARG_Y: .y
+            case .CK_ARG_COPY: .copy
+            case .CK_ARG_NORM_SCALE: .normScale
+            case .CK_ARG_NORM_SHIFT: .normShift
+            case .CK_ARG_EPSILON: .epsilon
+            case .CK_ARG_ROTATED: .rotated
+            case .CK_ARG_COSINES: .cosines
+            case .CK_ARG_SINES: .sines
+            case .CK_ARG_POSITIONS: .positions
+            case .CK_ARG_TABLE: .table
+            case .CK_ARG_IDS: .ids
+            case .CK_ARG_POSITION_TABLE: .positionTable
+            case .CK_ARG_ADDED: .added
+            case .CK_ARG_OFFSETS: .offsets
+            case .CK_ARG_INDICES: .indices
+            case .CK_ARG_PROBABILITY: .probability
             }
     }
 }

@@ -62,6 +62,8 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case outOfMemory
         /// A packed matrix is for another instruction set, size or element type, or is none.
         case packedMismatch
+        /// An index is outside the rows it chooses from.
+        case invalidIndex
         /// A query or prefix length is negative or longer than what it bounds.
         case invalidLength
         /// The execution allows the fused pass only, and it does not compute what is asked for.
@@ -84,5 +86,7 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case softcap, headScales, alibiSlopes, sinks
         case states
         case mapQueries, mapKeys, columnMass, entropy, topCount, topWeights, topKeys, cell, heatMap
+        case rows, columns, x, y, copy, normScale, normShift, epsilon
+        case rotated, cosines, sines, positions, table, ids, positionTable, added, offsets, indices, probability
     }
 }

@@ -104,7 +104,7 @@ public struct EpilogueInput: ~Escapable {
 
 extension ck_vector {
     /// The elements of a span that outlives the vector. An empty one is given too, not absent.
-    fileprivate init(_ elements: Span<Float>?) {
+    init(_ elements: Span<Float>?) {
         guard let elements else {
             self.init()
             return
