@@ -69,7 +69,7 @@ public struct StoredWeight: @unchecked Sendable {
 }
 
 /// Memory of our own for bytes that cannot be used where they lie.
-private final class OwnedBytes {
+final class OwnedBytes {
     let start: UnsafeMutableRawPointer
 
     init(copying bytes: UnsafeRawBufferPointer) {
