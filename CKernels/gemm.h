@@ -32,6 +32,13 @@ typedef struct {
     ck_gemm_scratch scratch;
 } ck_gemm_serial;
 
+// The sizes, strides and types that the plan looks at, of a batch of such operations.
+ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *operation, int64_t batch);
+
+// A task of an operation: strip and part of the plan's grid.
+void ck_gemm_task(const ck_ops *ops, const ck_gemm_plan *plan, const ck_gemm_scratch *scratch,
+                  const ck_gemm_operation *operation, int64_t strip, int64_t part);
+
 // The sizes and strides of a problem that the plan looks at: k is 0 where A and B are not read.
 ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *problem);
 

@@ -16,8 +16,13 @@ static ck_status report(ck_diagnosis *const diagnosis, const ck_status status, c
     return status;
 }
 
+// Quantised weights are laid out the same whatever they are multiplied as.
+static ck_gemm_kind layout_kind(const ck_ops *const ops, const ck_dtype a, const ck_dtype b) {
+    return ck_is_quantised(b) ? CK_GEMM_F32 : ck_gemm_kind_of(ops, a, b);
+}
+
 static ck_gemm_kind kind_of(const ck_gemm_problem *const p, const ck_ops *const ops) {
-    return ck_gemm_kind_of(ops, p->a.dtype, p->b.dtype);
+    return layout_kind(ops, p->a.dtype, p->b.dtype);
 }
 
 // What ck_gemm_pack writes in front of the B of this product.
@@ -194,7 +199,7 @@ ck_status ck_gemm_packed_inspect(const void *const packed, const size_t bytes, c
                                                                          : CK_F32;
     const bool takes_dtype = b == CK_I8 || ck_is_float(b) || ck_is_quantised(b);
     if (memcmp(h->magic, magic, sizeof magic) != 0 || !ops || !takes_dtype ||
-        h->kind != (int32_t)ck_gemm_kind_of(ops, a, b) || h->width != ops->gemm_panel || h->k < 0 ||
+        h->kind != (int32_t)layout_kind(ops, a, b) || h->width != ops->gemm_panel || h->k < 0 ||
         h->k > INT32_MAX || h->n < 0 || h->n > INT32_MAX)
         return report(told, CK_BAD_PACKED, 0, 1);
     const size_t expected = bytes_of(h);

@@ -1,5 +1,5 @@
 // B kept in its own type in panels: quantised weights and, for products that widen them, bf16 and f16. Tiles
-// of few rows widen it as they read it; for many rows a block is expanded to panels of f32 first.
+// of few rows make words of it as they read it; for many rows a block is expanded to panels of words first.
 //
 //   panel       width columns of all k; blocks of 32 k after each other, whose bytes are those of the stored
 //   blocks quantised   d[width] (m[width]) words[4 or 8][width]: f16 and the 32-bit words of a stored block
@@ -13,7 +13,7 @@
 // Whether a B of this type is kept so: packed, and quantised weights also when a task lays them out for
 // itself.
 static inline bool ck_is_stored(const ck_gemm_kind kind, const ck_dtype b, const bool packed) {
-    return kind == CK_GEMM_F32 && (ck_is_quantised(b) || (packed && b != CK_F32));
+    return ck_is_quantised(b) || (kind == CK_GEMM_F32 && packed && b != CK_F32);
 }
 
 // Bytes of k rows of a panel; of quantised weights, k is a multiple of a block.

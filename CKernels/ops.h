@@ -90,6 +90,7 @@ typedef struct {
 // The same for at most CK_STORED_ROWS rows and one panel of B in its own type (gemm_stored.h).
 #define CK_STORED_ROWS 4
 typedef struct {
+    ck_gemm_kind kind;
     ck_dtype dtype;
     int64_t m, n, kc;
     const void *a;  // words, as in ck_gemm_block
@@ -99,12 +100,13 @@ typedef struct {
     const ck_gemm_target *target;
 } ck_stored_block;
 
-// kc k of such a panel in f32.
+// kc k of such a panel in words.
 typedef struct {
+    ck_gemm_kind kind;
     ck_dtype dtype;
     int64_t kc;
     const void *panel;
-    float *packed;  // [kc][width]
+    float *packed;  // [words of kc][width]
 } ck_stored_expand;
 
 // Softmax of `rows` rows of scores in place, for one head:

@@ -31,7 +31,8 @@ int64_t ck_gemm_unit(const ck_ops *const ops, const ck_gemm_plan *const plan) {
 
 ck_gemm_kind ck_gemm_kind_of(const ck_ops *const ops, const ck_dtype a, const ck_dtype b) {
     if (a == CK_I8) return ops->multiplies_i8 ? CK_GEMM_I8 : CK_GEMM_I16;
-    return a == CK_BF16 && b == CK_BF16 && ops->multiplies_bf16 ? CK_GEMM_BF16 : CK_GEMM_F32;
+    const bool in_pairs = a == CK_BF16 && (b == CK_BF16 || ck_is_quantised(b)) && ops->multiplies_bf16;
+    return in_pairs ? CK_GEMM_BF16 : CK_GEMM_F32;
 }
 
 static int64_t words_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {

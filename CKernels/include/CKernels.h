@@ -522,7 +522,7 @@ typedef struct ck_epilogue {
 // C of any float type; or A and B CK_I8, with sums in int32 modulo 2^32, and C of a float type, or CK_I32
 // with alpha and beta 0 or 1 and no epilogue. The residual is of any float type. A product that cannot use
 // the type as it is takes its exact f32 value: all but bf16 by bf16 where the ISA multiplies that
-// (avx512bf16).
+// (avx512bf16), which also rounds quantised weights to bf16 where A is bf16.
 //
 // C = epilogue(alpha * A B + beta * C). beta == 0 never reads C; alpha == 0 or k == 0 never reads A and B.
 typedef struct ck_gemm_problem {

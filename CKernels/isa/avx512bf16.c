@@ -42,6 +42,13 @@ CK_INLINE bool vi_all_finite_bf16(const vi v) {
     return _mm512_cmpeq_epi16_mask(_mm512_and_si512((__m512i)v, exponent), exponent) == 0;
 }
 
+// Of each lane, `low` and `high` rounded to nearest even in the halves of a word; subnormals become 0.
+CK_INLINE vi vi_pair_bf16(const vf low, const vf high) {
+    const vi lanes = vi_lanes(), order = lanes | (lanes + 16) << 16;
+    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    return (vi)_mm512_permutexvar_epi16((__m512i)order, both);
+}
+
 // The lower and the upper half of a0 b0 a1 b1 ... of 16-bit elements.
 CK_INLINE vi vi_interleave_lo(const vi a, const vi b) {
     const vi lanes = vi_lanes(), order = lanes | (lanes + 32) << 16;

@@ -12,7 +12,8 @@
 /// `a` and `b` each hold any ``TensorElement``, `b` also quantised weights; sums are `Float` and the output any
 /// ``TensorElement``, rounded once. Or both hold `Int8`; sums are then `Int32`, modulo 2³², and the output `Int32`, with
 /// `alpha` and `beta` 0 or 1 and no epilogue, or any ``TensorElement``. Elements of 16 bits and quantised weights count as
-/// their exact `Float`; only ``BFloat16`` by ``BFloat16`` on ``InstructionSet/avx512bf16`` is multiplied as it is.
+/// their exact `Float`; only ``InstructionSet/avx512bf16`` multiplies ``BFloat16`` by ``BFloat16`` as it is, and rounds quantised
+/// weights to ``BFloat16`` where `a` has that type.
 ///
 /// - Parameters:
 ///   - a: `[batch, m, k]` as read.

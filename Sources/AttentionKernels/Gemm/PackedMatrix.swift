@@ -85,17 +85,14 @@ public struct PackedMatrix: PackedFactor {
         withExtendedLifetime(operand) {}
     }
 
-    /// Packs quantised weights; they keep their size.
+    /// Packs quantised weights; they keep their size and serve left factors of every ``TensorElement``.
     ///
     /// - Parameters:
     ///   - weights: `[k, n]`.
-    ///   - left: the elements of the factors they will be multiplied with.
     ///   - execution: threads and instruction set.
-    /// - Throws: ``KernelError`` if there is no product of these types or memory runs out.
-    public init(
-        _ weights: QuantizedMatrix, for left: any TensorScalar.Type = Float.self, execution: Execution = .shared
-    ) throws(KernelError) {
-        try self.init(weights.memory.place, for: left, execution)
+    /// - Throws: ``KernelError`` if memory runs out.
+    public init(_ weights: QuantizedMatrix, execution: Execution = .shared) throws(KernelError) {
+        try self.init(weights.memory.place, for: nil, execution)
         withExtendedLifetime(weights) {}
     }
 

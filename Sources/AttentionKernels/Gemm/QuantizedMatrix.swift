@@ -9,7 +9,8 @@ import CKernels
 /// ```
 ///
 /// A product gives the bits of one with the dequantised weights (``dequantized()``), each exact in `Float` but for one
-/// rounding in ``QuantizedFormat/q4_1``. Whoever multiplies more than once is faster with a ``PackedMatrix`` of it, which
+/// rounding in ``QuantizedFormat/q4_1``; with a left factor of ``BFloat16`` on ``InstructionSet/avx512bf16``, of one with
+/// these weights rounded to ``BFloat16``. Whoever multiplies more than once is faster with a ``PackedMatrix`` of it, which
 /// has the same size. Copies share the blocks; nothing writes to them.
 public struct QuantizedMatrix: PackedFactor {
     /// The number of rows as read: `k` of the products, the inputs of a layer.

@@ -91,6 +91,38 @@ import Testing
         }
     }
 
+    /// Left factors of 16 bits: as with the weights dequantised, which pairs of BFloat16 take rounded. Few rows and many
+    /// have the same bits.
+    @Test(arguments: QuantizedFormat.allCases, Configuration.instructionSets)
+    func multipliesLeftFactorsOf16Bits(format: QuantizedFormat, run: Configuration) throws {
+        func check<Element: TensorElement>(_: Element.Type) throws {
+            let (rows, columns) = (1120, 70)
+            let matrix = try Self.matrix(format, rows: rows, columns: columns)
+            let weights = try matrix.dequantized()
+            let packed = try PackedMatrix(matrix, execution: run.execution)
+            let isPaired = Element.dataType == .bfloat16 && run.instructionSet == .avx512bf16
+            var random = SeededRandom(seed: 95)
+            let a = try TypedTensor<Element>(random.normalTensor([33, rows]))
+            var expected = try Tensor(shape: [33, columns])
+            if isPaired {
+                let rounded = try TypedTensor<BFloat16>(weights)
+                try matmul(a, rounded, into: &expected, transposeB: true, execution: run.execution)
+            } else {
+                try matmul(a, weights, into: &expected, transposeB: true, execution: run.execution)
+            }
+            #expect(isMostlyNonzero(expected.elements))
+            for count in [1, 2, 3, 4, 5, 33] {
+                for factor in [matrix, packed] as [any PackedFactor] {
+                    var result = try Tensor(shape: [count, columns])
+                    try matmul(a.slice(0, 0..<count), packed: factor, into: &result, execution: run.execution)
+                    #expect(bits(result) == Array(bits(expected).prefix(count * columns)), "\(count) rows")
+                }
+            }
+        }
+        try check(BFloat16.self)
+        try check(Float16.self)
+    }
+
     @Test func oneMatrixServesABatch() throws {
         let matrix = try Self.matrix(.q4_0, rows: 64, columns: 9)
         var random = SeededRandom(seed: 93)

@@ -94,9 +94,11 @@ import Testing
 
     @Test(arguments: quantisedSizes, quantised) func quantisedWeightsAgreeWithTheOracle(size: Size, b: ck_dtype) throws
     {
-        for (a, c) in [(ck_dtype.CK_F32, ck_dtype.CK_F32), (.CK_BF16, .CK_BF16), (.CK_F16, .CK_F32)] {
+        for (a, c) in [(ck_dtype.CK_F32, ck_dtype.CK_F32), (.CK_F16, .CK_BF16), (.CK_F16, .CK_F32)] {
             try expectRatio(LowPrecisionCase(size, Types(a, b, c), alpha: 0.7, beta: 1), below: 16)
         }
+        // Weights rounded to bf16 where pairs of that are multiplied: half a unit of 2^-8 each.
+        try expectRatio(LowPrecisionCase(size, Types(.CK_BF16, b, .CK_BF16), alpha: 0.7, beta: 1), below: 0x1p14 + 16)
     }
 
     /// All but VDPBF16PS, which rounds its own way: f32 sums of the same chains.
@@ -114,7 +116,8 @@ import Testing
     @Test(arguments: [
         Types(.CK_BF16, .CK_BF16, .CK_F32), Types(.CK_BF16, .CK_BF16, .CK_BF16), Types(.CK_F16, .CK_F16, .CK_F16),
         Types(.CK_F32, .CK_F16, .CK_F32), Types(.CK_F32, .CK_Q4_0, .CK_F32), Types(.CK_F32, .CK_Q4_1, .CK_F16),
-        Types(.CK_F32, .CK_Q8_0, .CK_F32), Types(.CK_I8, .CK_I8, .CK_F32),
+        Types(.CK_F32, .CK_Q8_0, .CK_F32), Types(.CK_BF16, .CK_Q8_0, .CK_F32), Types(.CK_BF16, .CK_Q4_0, .CK_BF16),
+        Types(.CK_BF16, .CK_Q4_1, .CK_F32), Types(.CK_I8, .CK_I8, .CK_F32),
     ]) func aRowAloneHasTheSameBits(types: Types) throws {
         let gemm = LowPrecisionCase(Size(75, 90, 1312), types, alpha: 0x1p-4)
         let rowBytes = 90 * types.c.byteCount
