@@ -36,6 +36,33 @@ import Testing
         }
     }
 
+    /// Groups, and whole blocks, that a mask hides from every row between others that it does not, with fewer
+    /// columns than a tile's exp2 takes to finish.
+    @Test(arguments: DataType.allCases, [7, 256]) func hiddenKeysBetweenOthers(type: DataType, run: Int) throws {
+        for shape in [
+            Shape(batch: 2, heads: 4, kvHeads: 1, queries: 58, keys: 110, headDim: 40, valueDim: 128),
+            Shape(heads: 2, kvHeads: 2, queries: 70, keys: 1200, headDim: 3, valueDim: 9),
+        ] {
+            let attention = TypedAttentionCase(shape, .uniform(type), masking: .keep, seed: 3) { attention in
+                guard let mask = attention.problem.mask.data?.assumingMemoryBound(to: UInt8.self) else { return }
+                let columns = UnsafeMutablePointer(mutating: mask)
+                for i in 0..<Int(attention.problem.mask.count) {
+                    columns[i] = (i % shape.keys / run) % 2 == 1 || i % shape.keys == 0 ? 1 : 0
+                }
+            }
+            let oracle = try attention.widened.oracle()
+            let naive = try attention.widened.run(ck_kernel.CK_NAIVE)
+            let largest = oracle.output.reduce(0) { max($0, abs($1)) }
+            for isa in Isas.all {
+                let result = try attention.run(ck_kernel.CK_FUSED, isa: isa, threads: 2)
+                let rounding = type == .float32 ? 0 : type.ulp(largest)
+                let dot = attention.types.usesDot(isa) ? largest * 0x1p-6 : 0
+                let allowed = bound(naive.output, oracle.output) + rounding + dot
+                #expect(largestError(result.output, oracle.output) <= allowed, "\(isa.name) \(shape)")
+            }
+        }
+    }
+
     /// A bias of 16 bits is its exact f32 value, wherever it is read.
     @Test(arguments: [DataType.bfloat16, .float16]) func biasOfAnyType(type: DataType) throws {
         for (queries, layout) in [(35, AttentionCase.Layout.padded), (2, .bhsd)] {
