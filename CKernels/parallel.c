@@ -1,5 +1,5 @@
-// The only file that knows threads: OpenMP, or POSIX threads where CK_PTHREADS is defined. One
-// atomic counter hands out tasks, so uneven tasks balance themselves; OpenMP's own dynamic schedule
+// The only file that knows threads: OpenMP, or POSIX threads where CK_PTHREADS is defined. Atomic
+// counters hand out tasks, so uneven tasks balance themselves; OpenMP's own dynamic schedule
 // is avoided because clang's code for it needs a newer libomp than distributions ship.
 #include "parallel.h"
 
@@ -55,21 +55,33 @@ static fp_control fp_get(void) { return 0; }
 static void fp_set(const fp_control control) { (void)control; }
 #endif
 
+// Worker w owns tasks w, w + workers, w + 2 workers and so on, and then helps the others: calls that follow
+// each other on the same data find it in the same core's cache.
 typedef struct {
-    _Atomic int64_t next;
+    _Alignas(64) _Atomic int64_t next;  // how many of its tasks are taken
+} share;
+
+typedef struct {
     int64_t tasks;
+    int32_t workers;
     ck_task_fn fn;
     void *context;
     fp_control control;
+    share shares[CK_MAX_THREADS];
 } job;
 
 static void work(job *const shared, const int32_t worker) {
     const fp_control own = fp_get();
     fp_set(shared->control);
-    for (;;) {
-        const int64_t task = atomic_fetch_add_explicit(&shared->next, 1, memory_order_relaxed);
-        if (task >= shared->tasks) break;
-        shared->fn(shared->context, task, worker);
+    for (int32_t i = 0; i < shared->workers; ++i) {
+        const int32_t owner = (worker + i) % shared->workers;
+        _Atomic int64_t *const next = &shared->shares[owner].next;
+        for (;;) {
+            const int64_t taken = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+            const int64_t task = owner + taken * shared->workers;
+            if (task >= shared->tasks) break;
+            shared->fn(shared->context, task, worker);
+        }
     }
     fp_set(own);
 }
@@ -119,8 +131,13 @@ void ck_parallel_for(const int64_t tasks, const int32_t threads, const ck_task_f
         for (int64_t task = 0; task < tasks; ++task) fn(context, task, 0);
         return;
     }
-    job shared = {.tasks = tasks, .fn = fn, .context = context, .control = fp_get()};
-    atomic_init(&shared.next, 0);
+    job shared;
+    shared.tasks = tasks;
+    shared.workers = threads;
+    shared.fn = fn;
+    shared.context = context;
+    shared.control = fp_get();
+    for (int32_t i = 0; i < shared.workers; ++i) atomic_init(&shared.shares[i].next, 0);
     // Never fewer than asked for: libomp keeps its team from region to region only while its size stays.
     run(&shared, threads);
 }

@@ -7,9 +7,9 @@
 
 typedef void (*ck_task_fn)(void *context, int64_t task, int32_t worker);
 
-// Tasks are handed out in ascending order, each to the next free worker; worker < threads. Which
-// worker runs a task must not matter to its result. Workers run under the caller's floating-point
-// control word (rounding, flush to zero) and get their own back afterwards.
+// Each worker, worker < threads, takes every threads-th task in ascending order, and then those that others
+// have not begun. Which worker runs a task must not matter to its result. Workers run under the caller's
+// floating-point control word (rounding, flush to zero) and get their own back afterwards.
 void ck_parallel_for(int64_t tasks, int32_t threads, ck_task_fn fn, void *context);
 
 const char *ck_parallel_name(void);
