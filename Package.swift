@@ -42,6 +42,7 @@ let package = Package(
         .library(name: "GGUF", targets: ["GGUF"]),
         .library(name: "PyTorchCheckpoints", targets: ["PyTorchCheckpoints"]),
         .library(name: "Tokenizers", targets: ["Tokenizers"]),
+        .library(name: "PretrainedModels", targets: ["PretrainedModels"]),
         .library(name: "ONNXOperators", targets: ["ONNXOperators"]),
         .library(name: "Transformer", targets: ["Transformer"]),
     ],
@@ -68,6 +69,13 @@ let package = Package(
         .target(
             name: "Transformer", dependencies: ["AttentionKernels"],
             swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        // Where files, tokenizers and models meet.
+        .target(
+            name: "PretrainedModels",
+            dependencies: [
+                "AttentionKernels", "FileReading", "GGUF", "PyTorchCheckpoints", "Safetensors", "Tokenizers",
+                "Transformer",
+            ]),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(
             name: "TestSupport", dependencies: ["AttentionKernels", "CKernels"],
@@ -82,6 +90,10 @@ let package = Package(
             name: "ModelFileTests",
             dependencies: ["GGUF", "PyTorchCheckpoints", "Tokenizers", "TestSupport"],
             path: "Tests/ModelFileTests", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "PretrainedModelTests",
+            dependencies: ["PretrainedModels", "GGUF", "Safetensors", "Tokenizers", "Transformer", "TestSupport"],
+            path: "Tests/PretrainedModelTests"),
         .testTarget(
             name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
         .testTarget(

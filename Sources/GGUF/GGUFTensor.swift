@@ -22,6 +22,9 @@ public struct GGUFTensor: Sendable {
     /// The sizes, outermost first.
     public var shape: [Int] { entry.shape }
 
+    /// What keeps the bytes mapped.
+    package var owner: AnyObject { file }
+
     /// Calls `body` with the tensor's bytes in the mapped file, without copying them.
     ///
     /// The first byte stands at a multiple of the file's alignment. The pointer is valid only inside `body`.

@@ -22,6 +22,9 @@ public struct CheckpointTensor: Sendable {
     /// The sizes, outermost first; empty for a scalar.
     public var shape: [Int] { entry.shape }
 
+    /// What keeps the bytes mapped.
+    package var owner: AnyObject { file }
+
     /// Calls `body` with the bytes from the tensor's first to its last element in the mapped file, without copying
     /// them; they are the tensor in row-major order where ``CheckpointEntry/isContiguous``.
     ///

@@ -24,6 +24,9 @@ public struct StoredTensor: Sendable {
     /// The sizes, outermost first; empty for a scalar.
     public var shape: [Int] { entry.shape }
 
+    /// What keeps the bytes mapped.
+    package var owner: AnyObject { file }
+
     /// Calls `body` with the tensor's bytes in the mapped file, without copying them.
     ///
     /// The bytes are little-endian and may start at any address: read them with `loadUnaligned`.
