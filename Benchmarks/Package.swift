@@ -7,7 +7,8 @@ let package = Package(
     name: "AttentionBenchmarks",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "attention-bench", targets: ["attention-bench"])
+        .executable(name: "attention-bench", targets: ["attention-bench"]),
+        .executable(name: "transformer", targets: ["transformer"]),
     ],
     dependencies: [
         // By name: the clone's folder may be called anything.
@@ -29,6 +30,32 @@ let package = Package(
                 "BenchmarkHarness",
                 .product(name: "AttentionKernels", package: "AttentionKernels"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // What the commands of `transformer` do; maps and files are the harness's.
+        .target(
+            name: "ModelTools",
+            dependencies: [
+                "BenchmarkHarness",
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "PretrainedModels", package: "AttentionKernels"),
+                .product(name: "Safetensors", package: "AttentionKernels"),
+                .product(name: "Tokenizers", package: "AttentionKernels"),
+                .product(name: "Transformer", package: "AttentionKernels"),
+            ]),
+        .executableTarget(
+            name: "transformer",
+            dependencies: [
+                "BenchmarkHarness", "ModelTools",
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "Transformer", package: "AttentionKernels"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(
+            name: "ModelToolsTests",
+            dependencies: [
+                "ModelTools", "transformer", "BenchmarkHarness",
+                .product(name: "AttentionKernels", package: "AttentionKernels"),
+                .product(name: "Safetensors", package: "AttentionKernels"),
             ]),
         .testTarget(
             name: "BenchmarkHarnessTests",

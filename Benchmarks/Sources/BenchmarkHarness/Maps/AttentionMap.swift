@@ -13,8 +13,10 @@ public struct AttentionMap: Sendable, Equatable {
         case max
     }
 
-    /// The head.
+    /// The head, or the place among the maps of a picture.
     public let head: Int
+    /// What stands over the map.
+    public let name: String
     /// The queries of each row of cells.
     public let rows: [Range<Int>]
     /// The keys of each column of cells.
@@ -44,6 +46,7 @@ public struct AttentionMap: Sendable, Equatable {
             throw HarnessError("--heads: \(head) should be from 0 to \(shape.heads - 1)")
         }
         self.head = head
+        name = "head \(head)"
         rows = Self.cuts(shape.queryLength, into: size)
         columns = Self.cuts(shape.keyLength, into: size)
         var cells = [Float](repeating: 0, count: rows.count * columns.count)
@@ -71,6 +74,27 @@ public struct AttentionMap: Sendable, Equatable {
                     pooling, into: &cells)
             }
             first += count
+        }
+        self.cells = cells
+    }
+
+    /// The map of weights that are known: row by row, `tokens` queries of as many keys each.
+    ///
+    /// - Parameters:
+    ///   - weights: `tokens · tokens` of them.
+    ///   - place: the place among the maps of a picture, each once.
+    ///   - name: what stands over the map.
+    ///   - size: the most rows and columns of cells.
+    public init(_ weights: [Float], tokens: Int, place: Int, name: String, size: Int, pooling: Pooling) {
+        precondition(weights.count == tokens * tokens, "\(weights.count) weights of \(tokens) tokens")
+        head = place
+        self.name = name
+        rows = Self.cuts(tokens, into: size)
+        columns = rows
+        var cells = [Float](repeating: 0, count: rows.count * columns.count)
+        for query in 0..<tokens {
+            Self.pool(
+                weights[query * tokens..<(query + 1) * tokens], query: query, rows, columns, pooling, into: &cells)
         }
         self.cells = cells
     }

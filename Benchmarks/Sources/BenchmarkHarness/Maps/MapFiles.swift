@@ -50,7 +50,26 @@ public enum MapFiles {
         if let tokens = options.keyTokens {
             picture.keyLabels = try TokenLabels(path: tokens, count: shape.keyLength, option: "--key-tokens")
         }
-        let title = "Attention weights of \(URL(fileURLWithPath: input).lastPathComponent)"
+        return try write(
+            picture, title: "Attention weights of \(URL(fileURLWithPath: input).lastPathComponent)", to: output)
+    }
+
+    /// Draws maps of weights that are known, of the same tokens each, as `output.svg` and `output.html`, or as the one of
+    /// them that `output` names by its ending.
+    ///
+    /// - Parameter caption: lines under the picture.
+    /// - Returns: the paths written.
+    /// - Throws: an error of one sentence; nothing is written then.
+    public static func draw(
+        _ maps: [AttentionMap], labels: TokenLabels, caption: [String], title: String, output: String
+    ) throws -> [String] {
+        var picture = MapPicture(maps: maps, caption: caption)
+        picture.queryLabels = labels
+        picture.keyLabels = labels
+        return try write(picture, title: title, to: output)
+    }
+
+    private static func write(_ picture: MapPicture, title: String, to output: String) throws -> [String] {
         var files = [(output, picture.svg)]
         if output.hasSuffix(".html") {
             files = [(output, try MapPage.page(picture, title: title))]

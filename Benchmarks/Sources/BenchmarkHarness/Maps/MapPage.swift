@@ -62,7 +62,7 @@ enum MapPage {
               const column = Math.floor((event.clientX - box.left) / box.width * data.columns);
               const row = Math.floor((event.clientY - box.top) / box.height * data.rows);
               if (row < 0 || column < 0 || row >= data.rows || column >= data.columns) return;
-              told.textContent = 'head ' + map.dataset.head + ': query ' + weights.queries[row] + ' gives key '
+              told.textContent = map.dataset.name + ': query ' + weights.queries[row] + ' gives key '
                 + weights.keys[column] + ' the weight ' + data.cells[row * data.columns + column];
             }
             for (const map of document.querySelectorAll('.map')) {

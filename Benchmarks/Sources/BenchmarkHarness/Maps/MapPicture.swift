@@ -64,9 +64,9 @@ struct MapPicture {
 
     private func square(_ map: AttentionMap, _ frame: Frame) -> String {
         var text = """
-            <g class="map" data-head="\(map.head)" transform="translate(\(number(frame.left)),\(number(frame.top)))">
-            <title>attention weights of head \(map.head)</title>
-            <text class="ink" x="0" y="\(isNamed(map.columns, keyLabels) ? -96 : -20)" font-size="14">head \(map.head)</text>
+            <g class="map" data-head="\(map.head)" data-name="\(HTMLReport.escaped(map.name))" transform="translate(\(number(frame.left)),\(number(frame.top)))">
+            <title>attention weights of \(HTMLReport.escaped(map.name))</title>
+            <text class="ink" x="0" y="\(isNamed(map.columns, keyLabels) ? -96 : -20)" font-size="14">\(HTMLReport.escaped(map.name))</text>
             <g shape-rendering="crispEdges" transform="scale(\(number(frame.cell)))">
             <rect width="\(map.columns.count)" height="\(map.rows.count)" fill="\(MapColors.color(0))"/>
 

@@ -8,6 +8,9 @@ public struct TokenLabels: Sendable, Equatable {
     /// Labels of nothing.
     public init() { tokens = [] }
 
+    /// Labels for as many positions.
+    public init(_ tokens: [String]) { self.tokens = tokens }
+
     /// Reads a JSON array of strings, or else a token a line.
     ///
     /// - Throws: ``HarnessError`` if the file cannot be read or does not hold `count` tokens.
