@@ -145,6 +145,19 @@ struct LlamaModelTests {
         }
     }
 
+    @Test func aLongPromptInPartsHasTheBitsOfOneCall() throws {
+        var configuration = LlamaConfiguration.small()
+        configuration.contextLength = 1100
+        let model = try LlamaModel(configuration, weights: RandomWeights(configuration.shapes, seed: 9))
+        let tokens = (0..<1050).map { $0 * 7 % 64 }
+        let whole = try model.makeContext().logits(of: tokens).elements.suffix(64)
+        let context = try model.makeContext()
+        try context.append(tokens)
+        #expect(bits(context.withLogits(0) { span in span.indices.map { span[$0] } }) == bits(Array(whole)))
+        #expect(throws: TransformerError.self) { try context.append([Int](repeating: 1, count: 51)) }
+        #expect(context.length(0) == 1050)
+    }
+
     @Test func bothNamingsAreTheSameModel() throws {
         let (c, gguf) = (LlamaConfiguration.small(), try RandomWeights(LlamaConfiguration.small().shapes, seed: 6))
         let other = Renamed(gguf, c)

@@ -61,18 +61,36 @@ public final class DecoderContext {
     /// The number of tokens of a sequence so far.
     public func length(_ sequence: Int) -> Int { caches[0].length(sequence) }
 
-    /// Appends tokens to a sequence; ``logits(_:)`` of row 0 are then those behind the last.
+    /// Appends tokens to a sequence; ``withLogits(_:_:)`` of row 0 are then those behind the last.
     ///
     /// - Throws: ``TransformerError`` if there are none, no room for them, or one is not in the vocabulary.
     /// - Complexity: O(*tokens*) products of the model's size.
     public func append(_ tokens: [Int], to sequence: Int = 0) throws {
-        guard let last = tokens.indices.last else {
+        guard !tokens.isEmpty else {
             throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
         }
-        try run(tokens.span, sequence..<sequence + 1, length: tokens.count, logitsOf: last..<last + 1)
+        try check(tokens.span, sequence..<sequence + 1, tokens.count)
+        let start = length(sequence)
+        do {
+            for first in stride(from: 0, to: tokens.count, by: Self.rowsAtOnce) {
+                let part = tokens.span.extracting(first..<min(first + Self.rowsAtOnce, tokens.count))
+                let isLast = first + part.count == tokens.count
+                try run(
+                    part, sequence..<sequence + 1, length: part.count,
+                    logitsOf: isLast ? part.count - 1..<part.count : 0..<0)
+            }
+        } catch {
+            // Whole parts before the one that failed are in; cutting them off again cannot fail.
+            try? truncate(sequence, to: start)
+            throw error
+        }
     }
 
-    /// Appends a token to each of the first sequences; ``logits(_:)`` of row `s` are then those of sequence `s`.
+    /// A long prompt goes in parts of this many tokens: products are at their full speed from some 300 rows on, and
+    /// activations need not grow with the prompt.
+    private static let rowsAtOnce = 512
+
+    /// Appends a token to each of the first sequences; ``withLogits(_:_:)`` of row `s` are then those of sequence `s`.
     ///
     /// - Throws: ``TransformerError`` if there are more tokens than sequences, no room, or one is not in the vocabulary.
     public func step(_ tokens: Span<Int>) throws {
@@ -121,10 +139,6 @@ public final class DecoderContext {
     /// Runs the decoder on `length` new tokens of each of some sequences.
     private func run(_ tokens: Span<Int>, _ sequences: Range<Int>, length: Int, logitsOf logitRange: Range<Int>) throws
     {
-        guard sequences.lowerBound >= 0, sequences.upperBound <= sequenceCount else {
-            throw TransformerError(
-                .invalidInput, "sequences", "they are \(sequences); they should be inside 0 ..< \(sequenceCount)")
-        }
         try check(tokens, sequences, length)
         let rows = 0..<tokens.count
         workspace.reserve(rows.count)
@@ -147,6 +161,10 @@ public final class DecoderContext {
     }
 
     private func check(_ tokens: Span<Int>, _ sequences: Range<Int>, _ length: Int) throws {
+        guard sequences.lowerBound >= 0, sequences.upperBound <= sequenceCount else {
+            throw TransformerError(
+                .invalidInput, "sequences", "they are \(sequences); they should be inside 0 ..< \(sequenceCount)")
+        }
         for index in tokens.indices where !(0..<stack.embedding.count).contains(tokens[index]) {
             throw TransformerError(
                 .invalidInput, "tokens",
