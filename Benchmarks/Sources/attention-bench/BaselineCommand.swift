@@ -17,7 +17,8 @@ struct BaselineSaveCommand: ParsableCommand {
         abstract: "Measures the cases and keeps them under a name.",
         discussion: """
             Without lists of cases: lengths 128, 512 and 2048, widths 64 and 128, with and without a causal mask, and \
-            decoding on 1024 and 8192 keys, by blocked and fused on one thread and on all; about 2 minutes. The name \
+            decoding on 1024 and 8192 keys, by blocked and fused on one thread and on all, and 12 matrix products; about 3 \
+            minutes. The name \
             "reference" is the file reference.json that is committed; others lie in baselines/ beside it. Times are in \
             milliseconds, rates in GFLOP/s, shares refer to the FMA peak measured between the repetitions.
             """)
@@ -28,10 +29,26 @@ struct BaselineSaveCommand: ParsableCommand {
     @OptionGroup var cases: SweepCaseArguments
     @OptionGroup var baseline: BaselineArguments
 
+    @Option(
+        help: ArgumentHelp(
+            "Matrix products, as the verb gemm's --shapes has them, or none. (default: 12 of them beside the default list of "
+                + "attentions, else none)", valueName: "list"))
+    var products: String?
+
+    @Option(help: ArgumentHelp("Element types of --products, as gemm's --dtypes.", valueName: "list"))
+    var productDtypes = "f32"
+
+    private func parsedProducts(_ text: String) throws -> [(GemmDType, GemmShape)] {
+        if text == "none" { return [] }
+        let shapes = try GemmShapes.parse(text, option: "--products")
+        let types: [GemmDType] = try ListArguments.names(productDtypes, option: "--product-dtypes")
+        return types.flatMap { type in shapes.filter { type.allows($0) }.map { (type, $0) } }
+    }
+
     func run() throws {
         let path = try baseline.store.path(name)
         try OutputFile.prepare(path)
-        let plan = try cases.baselinePlan()
+        let plan = try cases.baselinePlan(products: try products.map { text in try parsedProducts(text) })
         let document = try baseline.measuring { try $0.run(plan) }
         try baseline.store.save(document, as: name)
         print("Saved \(document.cells.count) cases of commit \(document.commit) in \(path)")

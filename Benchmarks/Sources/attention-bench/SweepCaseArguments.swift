@@ -75,8 +75,22 @@ struct SweepCaseArguments: ParsableArguments {
     }
 
     /// What a baseline measures.
-    func baselinePlan() throws -> SweepPlan {
-        try plan(try selection().baselineWorkloads(), kernels: kernels ?? "blocked,fused")
+    ///
+    /// - Parameter products: the products of `--products`; nil for those that belong to the default list.
+    func baselinePlan(products: [(GemmDType, GemmShape)]?) throws -> BaselineRunner.Plan {
+        let selection = try selection()
+        let attention = try plan(try selection.baselineWorkloads(), kernels: kernels ?? "blocked,fused")
+        let cells =
+            if let products {
+                attention.isas.flatMap { isa in
+                    attention.threads.flatMap { threads in
+                        products.map { GemmCell($0.1, $0.0, isa: isa, threads: threads) }
+                    }
+                }
+            } else {
+                selection.isDefault ? GemmCell.defaults(isas: attention.isas, threads: attention.threads) : []
+            }
+        return BaselineRunner.Plan(attention: attention, products: cells)
     }
 
     private func plan(_ workloads: [SweepPlan.Workload], kernels: String) throws -> SweepPlan {

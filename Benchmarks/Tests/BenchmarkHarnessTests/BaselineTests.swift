@@ -132,6 +132,41 @@ import Testing
         #expect(compared.output.contains("No case of 2 is slower by more than 99 %"))
     }
 
+    @Test func productsAreCasesOfABaseline() throws {
+        let directory = try TemporaryDirectory()
+        let output = ["--output", directory.path]
+        let saved = try BuiltCommand.run(
+            ["baseline", "save", "one", "--passes", "1", "--products", "16x8x32", "--product-dtypes", "f32,q8_0"]
+                + small
+                + output)
+        #expect(saved.exitCode == 0 && saved.output.contains("Saved 5 cases"), "\(saved.errors)")
+        let compared = try BuiltCommand.run(
+            ["baseline", "compare", "one", "--threshold", "99%", "--passes", "1", "--all"] + output)
+        #expect(compared.exitCode == 0, "\(compared.errors)")
+        for key in ["gemm f32 16x8x32 B t1 portable", "gemm f32 16x8x32 B^T t1", "gemm q8_0 16x8x32 B^T t1"] {
+            #expect(compared.output.contains(key))
+        }
+        #expect(compared.output.contains("No case of 5 is slower"))
+        try BuiltCommand.expectError(
+            ["baseline", "save", "x", "--products", "16x8"] + output, "--products: \"16x8\" should be sizes as MxNxK")
+    }
+
+    @Test func theDefaultProductsAreDistinctAndKnownAgain() throws {
+        let isa = try InstructionSet.resolved()
+        let cells = GemmCell.defaults(isas: [isa], threads: [1, 2])
+        #expect(cells.count == 24 && Set(cells).count == 24)
+        for cell in cells {
+            let statistics = try #require(TimingStatistics([1e-3, 2e-3]))
+            let result = CaseResult(
+                cell, statistics, check: CaseCheck(maxError: 0, bound: 16, rowsChecked: 1),
+                timing: GroupTiming(
+                    seconds: [], peaks: [100],
+                    noise: .init(seconds: 1, involuntarySwitches: 0, stealSeconds: 0, otherSeconds: 0)))
+            #expect(GemmCell(result) == cell && SweepCase(result) == nil)
+            #expect(abs(result.gflops / (cell.shape.flops / 1.5e-3 * 1e-9) - 1) < 1e-5)
+        }
+    }
+
     @Test func checkFailsOnASlowedKernel() throws {
         let directory = try TemporaryDirectory()
         let store = BaselineStore(directory.path)

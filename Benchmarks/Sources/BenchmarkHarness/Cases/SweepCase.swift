@@ -73,7 +73,8 @@ extension SweepCase {
 extension CaseResult {
     /// What names the case in every run, see ``SweepCase/key``.
     public var key: String {
-        "\(op) \(kernel) \(dtype) B\(batch) H\(heads)/\(kvHeads) S\(queryLength)x\(keyLength) "
+        if let product { return "\(op) \(dtype) \(product.text) t\(threads) \(isa)" }
+        return "\(op) \(kernel) \(dtype) B\(batch) H\(heads)/\(kvHeads) S\(queryLength)x\(keyLength) "
             + "D\(headDim)/\(valueDim) \(mask) t\(threads) \(isa)"
     }
 }

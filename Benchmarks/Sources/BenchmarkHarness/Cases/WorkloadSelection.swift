@@ -72,7 +72,8 @@ public struct WorkloadSelection: Sendable {
         return try selection.workloads() + Preset.decode(keyLengths: [1024, 8192])
     }
 
-    private var isDefault: Bool {
+    /// Whether nobody gave a list.
+    public var isDefault: Bool {
         [lengths, queryLengths, headDims, valueDims, heads, kvHeads, batch].allSatisfy { $0 == nil } && masks == nil
             && presets.isEmpty
     }

@@ -41,6 +41,11 @@ public enum GemmDType: String, Codable, Sendable, Hashable, CaseIterable {
     /// Whether B comes in blocks along K, stored transposed as files hold it.
     var isQuantised: Bool { b != a }
 
+    /// Whether a product of these sizes can have these types, and B is stored as files hold it.
+    public func allows(_ shape: GemmShape) -> Bool {
+        !isQuantised || (shape.transposeB && shape.k.isMultiple(of: 32))
+    }
+
     /// The bytes of `count` elements of B.
     func bytesOfB(_ count: Int) -> Double {
         let block: Double =

@@ -51,7 +51,7 @@ public struct GemmRunner {
         /// Every product with every type that it can have.
         var products: [Product] {
             dtypes.flatMap { dtype in
-                shapes.filter { !dtype.isQuantised || ($0.transposeB && $0.k.isMultiple(of: 32)) }.map {
+                shapes.filter(dtype.allows).map {
                     Product(shape: $0, dtype: dtype)
                 }
             }

@@ -58,7 +58,9 @@ public enum GemmShapes {
     ///
     /// - Parameter quick: leaves out products of more than 10^9 operations in families.
     /// - Throws: ``HarnessError`` that shows the element at fault.
-    public static func parse(_ text: String, quick: Bool = false) throws(HarnessError) -> [GemmShape] {
+    public static func parse(
+        _ text: String, option: String = "--shapes", quick: Bool = false
+    ) throws(HarnessError) -> [GemmShape] {
         var sizes: [(Int, Int, Int)] = []
         for element in text.split(separator: ",", omittingEmptySubsequences: false) {
             if element == "all" {
@@ -70,7 +72,7 @@ public enum GemmShapes {
                 guard numbers.count == 3, numbers.allSatisfy({ (1...1 << 20).contains($0) }) else {
                     let families = Family.allCases.map(\.rawValue).joined(separator: ", ")
                     throw HarnessError(
-                        "--shapes: \"\(element)\" should be sizes as MxNxK, one of \(families), or all")
+                        "\(option): \"\(element)\" should be sizes as MxNxK, one of \(families), or all")
                 }
                 sizes.append((numbers[0], numbers[1], numbers[2]))
             }

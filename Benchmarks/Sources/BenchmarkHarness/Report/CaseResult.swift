@@ -2,7 +2,7 @@ import AttentionKernels
 
 /// The measurements of one case, under the names of the JSON and CSV files.
 public struct CaseResult: Codable, Sendable, Equatable {
-    /// `attention`.
+    /// `attention`, or `gemm` for a product of a baseline, whose sizes are `product` and whose kernel is `gemm`.
     public var op: String
     /// `naive`, `blocked` or `fused`.
     public var kernel: String
@@ -84,12 +84,17 @@ public struct CaseResult: Codable, Sendable, Equatable {
     /// How often the case was timed: more than once where it was disturbed before.
     public var attempts: Int
 
+    /// The sizes of a product; nil for attention, whose sizes are 0 for a product.
+    public var product: ProductSizes?
+
     /// The result of timing `sweepCase`; ``relate(to:meter:roofline:)`` must follow when the run's best peak is known.
     init(
         _ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, timing: GroupTiming, attempts: Int
     ) {
         let shape = sweepCase.shape
-        func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).significant() }
+        self.init(
+            statistics, flops: sweepCase.flops, bytes: sweepCase.compulsoryBytes, peak: sweepCase.peakKey, check: check,
+            timing: timing)
         op = "attention"
         kernel = sweepCase.kernel.rawValue
         dtype = sweepCase.dtype.rawValue
@@ -97,13 +102,33 @@ public struct CaseResult: Codable, Sendable, Equatable {
         (queryLength, keyLength) = (shape.queryLength, shape.keyLength)
         (headDim, valueDim) = (shape.headDim, shape.valueDim)
         mask = sweepCase.mask.rawValue
-        threads = sweepCase.threads
-        isa = sweepCase.isa.name
+        self.attempts = attempts
+        keyValueGBs = keyValueGigabytesPerSecond.significant()
+    }
+
+    /// The result of timing a product; as above.
+    init(_ cell: GemmCell, _ statistics: TimingStatistics, check: CaseCheck, timing: GroupTiming) {
+        self.init(
+            statistics, flops: cell.shape.flops, bytes: cell.bytes, peak: cell.peakKey, check: check, timing: timing)
+        (op, kernel) = ("gemm", "gemm")
+        dtype = cell.dtype.rawValue
+        product = ProductSizes(cell.shape)
+    }
+
+    /// What attention and products have in common.
+    private init(
+        _ statistics: TimingStatistics, flops: Double, bytes: Int, peak: PeakMeter.Key, check: CaseCheck,
+        timing: GroupTiming
+    ) {
+        func milliseconds(_ seconds: Double) -> Double { (seconds * 1e3).significant() }
+        (op, kernel, dtype, mask) = ("", "", "", SweepMask.none.rawValue)
+        (batch, heads, kvHeads, queryLength, keyLength, headDim, valueDim) = (0, 0, 0, 0, 0, 0, 0)
+        (threads, isa) = (peak.threads, peak.isa.name)
         medianMs = milliseconds(statistics.median)
         minMs = milliseconds(statistics.minimum)
         maxMs = milliseconds(statistics.maximum)
         repetitions = statistics.count
-        gflops = (sweepCase.flops / max(statistics.median, 1e-12) * 1e-9).significant()
+        gflops = (flops / max(statistics.median, 1e-12) * 1e-9).significant()
         percentOfPeak = 0
         maxError = check.maxError
         errorBound = check.bound
@@ -113,16 +138,14 @@ public struct CaseResult: Codable, Sendable, Equatable {
         quartile1Ms = milliseconds(statistics.quartiles.lowerBound)
         quartile3Ms = milliseconds(statistics.quartiles.upperBound)
         peakGflops = 0
-        disturbed = false
-        peakQuantity = sweepCase.peakKey.quantity.rawValue
+        peakQuantity = peak.quantity.rawValue
         peakBesideGflops = timing.peak.significant()
-        bytes = sweepCase.compulsoryBytes
+        self.bytes = bytes
         involuntarySwitches = timing.noise.involuntarySwitches
         stealPercent = (100 * timing.noise.stealShare).significant()
         otherLoadPercent = (100 * timing.noise.otherSeconds / max(timing.noise.seconds, 1e-9)).significant()
-        self.attempts = attempts
-        keyValueGBs = keyValueGigabytesPerSecond.significant()
-        disturbed = timing.noise.isDisturbing(threads: threads, cores: Machine.current.usableCores)
+        attempts = 1
+        disturbed = timing.noise.isDisturbing(threads: peak.threads, cores: Machine.current.usableCores)
     }
 
     /// Relates the case to the limits, of which the best peak is known only when a run ends.
