@@ -1,7 +1,6 @@
 import ArgumentParser
 import AttentionKernels
 import BenchmarkHarness
-import Foundation
 
 /// Times attention beside other libraries.
 struct CompareCommand: ParsableCommand {
@@ -66,43 +65,18 @@ struct CompareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Another folder with programs NAME_peer.py.", valueName: "dir"))
     var peerPrograms: String?
 
-    @Option(help: ArgumentHelp("Write the results as JSON; - is the standard output.", valueName: "path"))
-    var json: String?
-
-    @Option(help: ArgumentHelp("Write the results as CSV; - is the standard output.", valueName: "path"))
-    var csv: String?
-
-    @Option(help: ArgumentHelp("The folder for a folder of this machine's results.", valueName: "dir"))
-    var output = "results"
-
-    @Option(help: "The seed of the tensors.")
-    var seed: UInt64 = 1
-
-    @Flag(help: "Go on from the comparison that was interrupted in the folder of results.")
-    var resume = false
+    @OptionGroup var results: ContestArguments
 
     func run() throws {
         QuietWait.shortenSpins()
         let catalog = PeerCatalog(programs: peerPrograms)
         let plan = try plan(catalog)
-        for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
-        try OutputFile.prepare(output + "/README.md")
-
-        let earlier =
-            try resume
-            ? PartialRun.read("compare", in: output, conditions: plan.conditions, as: CompareDocument.self) : nil
+        let earlier = try results.begin(conditions: plan.conditions, of: ComparedAttention.self)
         let runner = try CompareRunner(
             plan, limits: try PeaksStore.cachedOrMeasured(), catalog: catalog, resuming: earlier)
         let interruption = Interruption()
         runner.checkInterruption = interruption.check
-        let document = try runner.run { try ContestFiles.keep($0, in: output) }
-        try ContestFiles.finish(document, in: output)
-        if let json { try OutputFile.write(document.json(), to: json) }
-        if let csv { try OutputFile.write(CompareTables.csv(document), to: csv) }
-        let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
-        try handle.write(contentsOf: Data(CompareTables.terminal(document, folder: output).utf8))
-        if !document.isComplete { throw ExitCode(Interruption.exitCode) }
-        if document.hasFailed { throw ExitCode.failure }
+        try results.end(try runner.run { try $0.keep(in: results.output) })
     }
 
     private func plan(_ catalog: PeerCatalog) throws -> CompareRunner.Plan {
@@ -125,7 +99,7 @@ struct CompareCommand: ParsableCommand {
         var plan = CompareRunner.Plan(
             cases: selection.cases,
             peers: peers == "all" ? catalog.names : peers.split(separator: ",").map(String.init),
-            threads: threads[0], isa: isas[0], seed: seed, quick: quick)
+            threads: threads[0], isa: isas[0], seed: results.seed, quick: quick)
         plan.runLimitSeconds = runLimit
         plan.limits.caseSeconds = timeLimit
         plan.caseSeconds = caseSeconds ?? (list == nil ? .infinity : 12)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import AttentionKernels
 import BenchmarkHarness
-import Foundation
 
 /// Times matrix products, beside other libraries if they are named.
 struct GemmCommand: ParsableCommand {
@@ -44,20 +43,7 @@ struct GemmCommand: ParsableCommand {
     @Flag(help: "Leave out products of more than 10^9 operations, and take fewer and shorter rounds: about a minute.")
     var quick = false
 
-    @Option(help: ArgumentHelp("Write the results as JSON; - is the standard output.", valueName: "path"))
-    var json: String?
-
-    @Option(help: ArgumentHelp("Write the results as CSV; - is the standard output.", valueName: "path"))
-    var csv: String?
-
-    @Option(help: ArgumentHelp("The folder for a folder of this machine's results.", valueName: "dir"))
-    var output = "results"
-
-    @Option(help: "The seed of the matrices.")
-    var seed: UInt64 = 1
-
-    @Flag(help: "Go on from the run that was interrupted in the folder of results.")
-    var resume = false
+    @OptionGroup var results: ContestArguments
 
     private static let families = GemmShapes.Family.allCases.map(\.rawValue).joined(separator: ", ")
 
@@ -69,24 +55,12 @@ struct GemmCommand: ParsableCommand {
             shapes: try GemmShapes.parse(shapes, quick: quick),
             dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
             threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores), isa: isas[0],
-            packs: packed, cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: seed, quick: quick)
-        for path in [json, csv].compactMap(\.self) { try OutputFile.prepare(path) }
-        try OutputFile.prepare(output + "/README.md")
-
-        let earlier =
-            try resume
-            ? PartialRun.read("gemm", in: output, conditions: plan.conditions, as: GemmDocument.self) : nil
+            packs: packed, cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: results.seed, quick: quick)
+        let earlier = try results.begin(conditions: plan.conditions, of: MeasuredProduct.self)
         var runner = GemmRunner(plan, limits: try PeaksStore.cachedOrMeasured(), resuming: earlier)
         let interruption = Interruption()
         runner.checkInterruption = interruption.check
-        let document = try runner.run { try ContestFiles.keep($0, in: output) }
-        try ContestFiles.finish(document, in: output)
-        if let json { try OutputFile.write(document.json(), to: json) }
-        if let csv { try OutputFile.write(GemmTables.csv(document), to: csv) }
-        let handle = json == "-" || csv == "-" ? FileHandle.standardError : .standardOutput
-        try handle.write(contentsOf: Data(GemmTables.terminal(document, folder: output).utf8))
-        if !document.isComplete { throw ExitCode(Interruption.exitCode) }
-        if document.hasFailed { throw ExitCode.failure }
+        try results.end(try runner.run { try $0.keep(in: results.output) })
     }
 
     private func paths(_ list: String?) -> [String] {

@@ -60,6 +60,26 @@ import Testing
         #expect(text.contains("SLOWER: the geometric mean of blocked fell to 0.909."))
     }
 
+    @Test func disturbedCellsDoNotMoveTheMeans() throws {
+        var (before, now) = (try document([0.99, 1, 1.01]), try document([0.99, 1, 1.01]))
+        for index in before.cells.indices where index.isMultiple(of: 2) {
+            now.cells[index].disturbed = true
+            // One pass alone, as a busy machine leaves it.
+            now.cells[index].shares = [now.cells[index].share * 0.7]
+        }
+        let comparison = BaselineComparison(before, now, threshold: 0.05)
+        #expect(comparison.slowerMeans.isEmpty && comparison.means[0].ratio == 1)
+        #expect(comparison.means[0].count == before.cells.count / 2)
+        // Where everything was disturbed, it is all there is.
+        for index in now.cells.indices {
+            now.cells[index] = before.cells[index]
+            (now.cells[index].disturbed, now.cells[index].shares) = (true, [before.cells[index].share * 0.7])
+        }
+        #expect(BaselineComparison(before, now, threshold: 0.05).slowerMeans.count == 4)
+        before.cells = []
+        #expect(BaselineComparison(before, now, threshold: 0.05).slowerMeans.isEmpty)
+    }
+
     @Test func noiseIsNoLoss() throws {
         // The medians differ by 10 %, but one pass now was as fast as one before.
         let comparison = BaselineComparison(

@@ -81,7 +81,7 @@ import Testing
 
     @Test func theRooflinePlacesEveryCase() throws {
         let document = sampleDocument()
-        let figure = try #require(MachineFigures.roofline(document))
+        let figure = try #require(RooflineFigure.figure(document))
         #expect(figure.panels.map(\.title) == ["f32 FMA, 1 thread, portable", "f32 FMA, 2 threads, portable"])
         let points = figure.panels.flatMap(\.series).filter { $0.kind == .points }.reduce(0) { $0 + $1.points.count }
         #expect(points == document.cases.count)
@@ -89,9 +89,20 @@ import Testing
             for point in panel.series.flatMap(\.points) {
                 #expect(panel.x.range.contains(point.x) && panel.y.range.contains(point.y))
             }
-            #expect(panel.series.contains { $0.name == "FMA" } && panel.series.contains { $0.name == "DRAM" })
+            #expect(panel.series.contains { $0.name == "peak" } && panel.series.contains { $0.name == "DRAM" })
         }
-        #expect(MachineFigures.roofline(sampleDocument(limited: false)) == nil)
+        #expect(RooflineFigure.figure(sampleDocument(limited: false)) == nil)
+    }
+
+    @Test func theRooflinePlacesProducts() throws {
+        let document = sampleDocument()
+        let product = ProductsRecord.Case(
+            n: 64, k: 32, threads: 2, dtype: "f32", isa: "portable", roof: Roof(name: "compute", flops: 1e6, seconds: 1),
+            entries: [.init(contestant: "peer", gflops: 80), .init(contestant: ContestEntry.ours, gflops: 70)])
+        let figure = try #require(RooflineFigure.figure(document, products: ProductsRecord(cases: [product])))
+        let dots = figure.panels.flatMap(\.series).filter { $0.name == "matrix product" }.flatMap(\.points)
+        #expect(dots == [Figure.Point(1e6 / (4 * 64 * 32), 70)])
+        #expect(figure.panels[0].series.allSatisfy { $0.name != "matrix product" }, "it ran on two threads")
     }
 
     @Test func peersAreGroupedBarsWithIntervals() throws {

@@ -82,7 +82,9 @@ public struct BaselineComparison: Sendable {
     public var unclear: [Cell] { cells.filter { $0.verdict == .unclear && $0.ratio < 1 } }
     /// The means that fell by more than the threshold, and below every pass of the baseline, in every pass.
     public var slowerMeans: [Mean] {
-        means.filter { $0.count > 0 && $0.range.upperBound < min(1 - threshold, $0.lowestBefore) }
+        means.filter {
+            $0.count > 0 && $0.ratio < 1 - threshold && $0.range.upperBound < min(1 - threshold, $0.lowestBefore)
+        }
     }
     /// Whether nothing got slower, and every case could be measured.
     public var passes: Bool { slower.isEmpty && slowerMeans.isEmpty && missing.isEmpty }
@@ -116,7 +118,10 @@ public struct BaselineComparison: Sendable {
         return cell
     }
 
-    private static func mean(_ name: String, _ pairs: [Pair]) -> Mean {
+    private static func mean(_ name: String, _ all: [Pair]) -> Mean {
+        // What was disturbed all the time says nothing about the others; where everything was, it is all there is.
+        let quiet = all.filter { !$0.before.disturbed && !$0.now.disturbed }
+        let pairs = quiet.isEmpty ? all : quiet
         // Only passes that every case has: further ones of doubtful cases would tilt the mean.
         func byPass(_ cell: (Pair) -> BaselineDocument.Cell) -> [Double] {
             let passes = pairs.map { cell($0).shares.count }.min() ?? 0

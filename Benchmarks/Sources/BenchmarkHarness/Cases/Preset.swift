@@ -1,6 +1,8 @@
 /// Lists of cases that have a name: the attention shapes of well-known models, at batch 1 where it is not said
 /// otherwise, and one list for each thing that attention is asked for.
 public enum Preset: String, Sendable, CaseIterable {
+    /// What a sweep measures that nobody asked for anything else, to be named beside others.
+    case standard
     /// BERT base: 12 heads of 64, bidirectional.
     case bertBase = "bert-base"
     /// GPT-2 (124M): 12 heads of 64, causal.
@@ -33,6 +35,12 @@ public enum Preset: String, Sendable, CaseIterable {
     /// The preset's workloads.
     public var workloads: [SweepPlan.Workload] {
         switch self {
+        case .standard:
+            [64, 128].flatMap { headDim in
+                SweepMask.defaults.flatMap { mask in
+                    WorkloadSelection.defaultLengths.map { .init(AttentionShape(queryLength: $0, headDim: headDim), mask) }
+                }
+            } + Preset.decode.workloads
         case .bertBase:
             [128, 384, 512].map { .init(AttentionShape(heads: 12, queryLength: $0), .none) }
         case .gpt2:

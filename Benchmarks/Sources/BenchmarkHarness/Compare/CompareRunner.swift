@@ -58,7 +58,7 @@ public final class CompareRunner {
     private var watch: ContestWatch
     private var sessions: [PeerSession] = []
     private var reports: [PeerReport] = []
-    private var measured: [CompareDocument.Case] = []
+    private var measured: [ComparedAttention] = []
     /// Throws ``Interruption/Requested`` when the run should end early.
     public var checkInterruption: () throws -> Void = {}
 
@@ -227,9 +227,9 @@ public final class CompareRunner {
 
     private func documentCase(
         _ compareCase: CompareCase, _ roof: Roof, _ entries: [ContestEntry], _ outcome: ContestWatch.Outcome
-    ) -> CompareDocument.Case {
+    ) -> ComparedAttention {
         let shape = compareCase.shape
-        return CompareDocument.Case(
+        return ComparedAttention(
             op: "attention", dtype: compareCase.dtype, batch: shape.batch, heads: shape.heads, kvHeads: shape.kvHeads,
             queryLength: shape.queryLength, keyLength: shape.keyLength, headDim: shape.headDim,
             valueDim: shape.valueDim, mask: compareCase.mask, threads: plan.threads, isa: plan.isa.name,

@@ -11,7 +11,7 @@ struct FigureStyle {
         "naive": FigureStyle(color: "#D55E00", pointType: 7, dash: 2),
         "blocked": FigureStyle(color: "#0072B2", pointType: 5, dash: 4),
         "fused": FigureStyle(color: "#009E73", pointType: 9, dash: 1),
-        ContestName.ours: FigureStyle(color: "#009E73", pointType: 9, dash: 1),
+        ContestEntry.ours: FigureStyle(color: "#009E73", pointType: 9, dash: 1),
     ]
 
     private static let others = [
@@ -31,10 +31,4 @@ struct FigureStyle {
         }
         return styles
     }
-}
-
-/// Names that the files of `compare` use.
-enum ContestName {
-    /// The library itself.
-    static let ours = "AttentionKernels"
 }

@@ -1,8 +1,9 @@
 /// Figures of a sweep that show the machine's limits: thread scaling, decoding, the roofline.
 enum MachineFigures {
     /// The figures that `document` has the cases for.
-    static func figures(_ document: SweepDocument) -> [Figure] {
-        [scaling(document), decoding(document), roofline(document)].compactMap(\.self)
+    static func figures(_ document: SweepDocument, products: ProductsRecord? = nil) -> [Figure] {
+        [scaling(document), decoding(document), RooflineFigure.figure(document, products: products)]
+            .compactMap(\.self)
     }
 
     /// Speed on several threads over that on one, at the longest length that all kernels were timed at.
@@ -83,80 +84,12 @@ enum MachineFigures {
             caption: caption(document))
     }
 
-    /// Every case under the limits that apply to it (Williams, Waterman and Patterson, 2009).
-    static func roofline(_ document: SweepDocument) -> Figure? {
-        guard let limits = document.limits else { return nil }
-        let intensities = document.cases.map(\.intensity)
-        let rates = document.cases.map(\.gflops)
-        guard let low = intensities.min(), let high = intensities.max(), let slowest = rates.min() else { return nil }
-        let keys = document.machine.peaks.filter { peak in
-            document.cases.contains { $0.isUnder(peak) }
-        }
-        let x = Figure.Axis(
-            title: "operations for each byte of Q, K, V and O", logBase: 2, range: low / 8...high * 2, ticks: nil)
-        let panels = keys.map { peak in
-            let y = Figure.Axis.decades(
-                [slowest] + keys.map { 1.2 * $0.gflops }, title: "GFLOP/s")
-            var series: [Figure.Series] = []
-            var labels: [Figure.Label] = []
-            for level in MemoryLevel.allCases {
-                guard let bandwidth = limits.readBandwidth(level, threads: peak.threads) else { continue }
-                // From where the line enters the picture to the ridge.
-                let start = max(x.range.lowerBound, y.range.lowerBound / bandwidth)
-                let ridge = peak.gflops / bandwidth
-                guard start < ridge else { continue }
-                series.append(
-                    .init(
-                        name: level.rawValue, kind: .limit,
-                        points: [.init(start, start * bandwidth), .init(ridge, peak.gflops)]))
-                labels.append(
-                    .init(
-                        text: "\(level.rawValue) \(NumberText.significant(bandwidth, digits: 3)) GB/s", x: 1.2 * start,
-                        y: 1.2 * start * bandwidth, toward: .init(ridge, peak.gflops)))
-            }
-            series.append(
-                .init(
-                    name: "FMA", kind: .limit,
-                    points: [.init(x.range.lowerBound, peak.gflops), .init(x.range.upperBound, peak.gflops)]))
-            labels.append(
-                .init(
-                    text: "\(peak.quantityName) \(NumberText.significant(peak.gflops, digits: 3)) GFLOP/s",
-                    x: (x.range.lowerBound * x.range.upperBound).squareRoot(), y: peak.gflops))
-            for kernel in AttentionKernelName.all {
-                let points = document.cases.filter {
-                    $0.kernel == kernel && $0.isUnder(peak)
-                }.map { Figure.Point($0.intensity, $0.gflops) }.sorted { $0.x < $1.x }
-                if !points.isEmpty { series.append(.init(name: kernel, kind: .points, points: points)) }
-            }
-            return Figure.Panel(
-                title: "\(peak.quantityName), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"), \(peak.isa)", x: x,
-                y: y, series: series,
-                labels: labels)
-        }
-        return panels.isEmpty
-            ? nil
-            : Figure(
-                name: "roofline", title: "Roofline: every case under the limits of the machine",
-                subtitle: "memory limits measured \(limits.date.prefix(10)), the FMA peak in the same run",
-                panels: panels,
-                columns: min(2, panels.count), caption: caption(document))
-    }
-
     private static func caption(_ document: SweepDocument) -> String {
         Figure.caption(document.machine, commit: document.commit, date: document.date)
     }
 }
 
 extension CaseResult {
-    /// Whether `peak` is the one that bounds the case.
-    func isUnder(_ peak: MachineReport.Peak) -> Bool {
-        isa == peak.isa && threads == peak.threads
-            && (peakQuantity ?? ComputeQuantity.fma.rawValue) == peak.quantityName
-    }
-
-    /// The floating-point operations for each byte that must be read or written.
-    var intensity: Double { gflops * medianMs * 1e6 / Double(max(bytes, 1)) }
-
     /// The bytes of K and V over the median time.
     var keyValueGigabytesPerSecond: Double {
         let elements = batch * kvHeads * keyLength * (headDim + valueDim)

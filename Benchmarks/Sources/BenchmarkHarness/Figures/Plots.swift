@@ -2,9 +2,10 @@ import Foundation
 
 /// Draws figures through gnuplot.
 public enum Plots {
-    /// All figures of a machine: of its sweep, and of its comparison with peers where there is one.
-    static func figures(_ document: SweepDocument, peers: PeersRecord?) -> [Figure] {
-        SweepFigures.figures(document) + MachineFigures.figures(document) + (peers.map(PeersFigure.figures) ?? [])
+    /// All figures of a machine: of its sweep, and of its products and its comparison with peers where there are such.
+    static func figures(_ document: SweepDocument, products: ProductsRecord? = nil, peers: PeersRecord?) -> [Figure] {
+        SweepFigures.figures(document) + MachineFigures.figures(document, products: products)
+            + (peers.map(PeersFigure.figures) ?? [])
     }
 
     /// Draws every figure as SVG and PNG into `directory` and removes figures of earlier sweeps from it.

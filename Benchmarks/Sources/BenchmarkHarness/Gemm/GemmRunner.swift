@@ -74,7 +74,7 @@ public struct GemmRunner {
     private var watch: ContestWatch
     private var libraries: [GemmLibrary] = []
     private var peers: [PeerReport] = []
-    private var measured: [GemmDocument.Case] = []
+    private var measured: [MeasuredProduct] = []
     /// Throws ``Interruption/Requested`` when the run should end early.
     public var checkInterruption: () throws -> Void = {}
 
@@ -185,7 +185,7 @@ public struct GemmRunner {
         entries += peers.compactMap { peer in peer.problem.map { ContestEntry(peer.name, problem: $0) } }
         let bytes = product.dtype.bytesOfB(shape.n * shape.k)
         measured.append(
-            GemmDocument.Case(
+            MeasuredProduct(
                 op: "gemm", m: shape.m, n: shape.n, k: shape.k, b: shape.storageText, dtype: product.dtype,
                 threads: threads, isa: isa.name, peakGflops: 0, peakQuantity: key.quantity.rawValue, roof: roof,
                 readOfB: entries.ours?.medianMs.map { (bytes / $0 * 1e-6).significant() },

@@ -61,6 +61,8 @@ public enum ResultsFolder {
 
     /// Every figure that the sweep and the comparison with peers beside it have the numbers for.
     static func figures(_ document: SweepDocument, in folder: String) -> [Figure] {
-        Plots.figures(document, peers: try? PeersRecord.read(path: "\(folder)/compare.json"))
+        Plots.figures(
+            document, products: try? ProductsRecord.read(path: "\(folder)/gemm.json"),
+            peers: try? PeersRecord.read(path: "\(folder)/compare.json"))
     }
 }
