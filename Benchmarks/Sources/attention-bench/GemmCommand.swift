@@ -55,7 +55,8 @@ struct GemmCommand: ParsableCommand {
             shapes: try GemmShapes.parse(shapes, quick: quick),
             dtypes: try ListArguments.names(dtypes, option: "--dtypes"),
             threads: try ListArguments.threads(threads, usableCores: Machine.current.usableCores), isa: isas[0],
-            packs: packed, cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: results.seed, quick: quick)
+            packs: packed, cblasPaths: paths(peerCblas), oneDNNPaths: paths(peerOnednn), seed: results.seed,
+            quick: quick)
         let earlier = try results.begin(conditions: plan.conditions, of: MeasuredProduct.self)
         var runner = GemmRunner(plan, limits: try PeaksStore.cachedOrMeasured(), resuming: earlier)
         let interruption = Interruption()

@@ -97,7 +97,8 @@ import Testing
     @Test func theRooflinePlacesProducts() throws {
         let document = sampleDocument()
         let product = ProductsRecord.Case(
-            n: 64, k: 32, threads: 2, dtype: "f32", isa: "portable", roof: Roof(name: "compute", flops: 1e6, seconds: 1),
+            n: 64, k: 32, threads: 2, dtype: "f32", isa: "portable",
+            roof: Roof(name: "compute", flops: 1e6, seconds: 1),
             entries: [.init(contestant: "peer", gflops: 80), .init(contestant: ContestEntry.ours, gflops: 70)])
         let figure = try #require(RooflineFigure.figure(document, products: ProductsRecord(cases: [product])))
         let dots = figure.panels.flatMap(\.series).filter { $0.name == "matrix product" }.flatMap(\.points)

@@ -10,7 +10,7 @@ public struct BaselineComparison: Sendable {
         case faster
         /// Slower than the threshold, in every pass.
         case slower
-        /// Beyond the threshold in the median, but the passes overlap: noise explains it.
+        /// Beyond the threshold in the median, but the passes overlap, or all were disturbed: noise explains it.
         case unclear
     }
 
@@ -115,13 +115,14 @@ public struct BaselineComparison: Sendable {
         } else if let old, let new, cell.ratio > fastest {
             cell.verdict = new.minimum > max(old.maximum, fastest * old.median) ? .faster : .unclear
         }
+        // What something else did to every pass is no measure of the kernel.
+        if cell.disturbed && cell.verdict != .same { cell.verdict = .unclear }
         return cell
     }
 
     private static func mean(_ name: String, _ all: [Pair]) -> Mean {
-        // What was disturbed all the time says nothing about the others; where everything was, it is all there is.
-        let quiet = all.filter { !$0.before.disturbed && !$0.now.disturbed }
-        let pairs = quiet.isEmpty ? all : quiet
+        // What was disturbed all the time says nothing about the others.
+        let pairs = all.filter { !$0.before.disturbed && !$0.now.disturbed }
         // Only passes that every case has: further ones of doubtful cases would tilt the mean.
         func byPass(_ cell: (Pair) -> BaselineDocument.Cell) -> [Double] {
             let passes = pairs.map { cell($0).shares.count }.min() ?? 0

@@ -32,6 +32,12 @@ public enum BaselineTables {
                 "unclear: \(cell.key): \(NumberText.fixed(cell.ratio, 3)) in the median, but not in every pass: compare again "
                     + "on a quiet machine.")
         }
+        let disturbed = comparison.cells.count(where: \.disturbed)
+        if disturbed > 0 {
+            lines.append(
+                "disturbed: \(disturbed) of \(comparison.cells.count) cases in every pass; they are unclear at worst: compare "
+                    + "again on a quiet machine.")
+        }
         if comparison.passes {
             lines.append("No case of \(comparison.cells.count) is slower by more than \(percent) % beyond noise.")
         }

@@ -38,7 +38,9 @@ public enum Preset: String, Sendable, CaseIterable {
         case .standard:
             [64, 128].flatMap { headDim in
                 SweepMask.defaults.flatMap { mask in
-                    WorkloadSelection.defaultLengths.map { .init(AttentionShape(queryLength: $0, headDim: headDim), mask) }
+                    WorkloadSelection.defaultLengths.map {
+                        .init(AttentionShape(queryLength: $0, headDim: headDim), mask)
+                    }
                 }
             } + Preset.decode.workloads
         case .bertBase:

@@ -91,7 +91,10 @@ extension ContestDocument {
         return cases.map(\.heading).filter { seen.insert($0).inserted }.map { heading in
             let members = cases.filter { $0.heading == heading }
             let means = EntryText.means(members.map(\.entries))
-            return (heading, [Kind.table(members)] + (means.isEmpty ? [] : [means]) + [Kind.details(members)].compactMap(\.self))
+            return (
+                heading,
+                [Kind.table(members)] + (means.isEmpty ? [] : [means]) + [Kind.details(members)].compactMap(\.self)
+            )
         }
     }
 
@@ -108,7 +111,8 @@ extension ContestDocument {
             let name = Kind.fileName
             return "Results are in \(folder)/\(machine.folderName)/\(name).md, \(name).csv and \(name).json.\n"
         }
-        return "Interrupted after \(cases.count) cases, which are kept in \(PartialRun.path(Kind.fileName, in: folder)). "
+        return
+            "Interrupted after \(cases.count) cases, which are kept in \(PartialRun.path(Kind.fileName, in: folder)). "
             + "The same command with --resume goes on from there.\n"
     }
 

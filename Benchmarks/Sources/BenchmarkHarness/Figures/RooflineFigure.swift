@@ -56,12 +56,14 @@ enum RooflineFigure {
         let peaks = document.machine.peaks.filter { peak in dots.contains { $0.isUnder(peak) } }
         if peaks.isEmpty { return nil }
         let x = Figure.Axis(
-            title: "operations for each byte of Q, K, V and O, or of B", logBase: 2, range: low / 8...high * 2, ticks: nil)
+            title: "operations for each byte of Q, K, V and O, or of B", logBase: 2, range: low / 8...high * 2,
+            ticks: nil)
         let y = Figure.Axis.decades([slowest] + peaks.map { 1.2 * $0.gflops }, title: "GFLOP/s")
         return Figure(
             name: "roofline", title: "Roofline: every case under the limits of the machine",
             subtitle: "memory limits measured \(limits.date.prefix(10)), the peaks of arithmetic in the same run",
-            panels: peaks.map { peak in panel(peak, dots.filter { $0.isUnder(peak) }, limits, x, y) }, columns: min(2, peaks.count),
+            panels: peaks.map { peak in panel(peak, dots.filter { $0.isUnder(peak) }, limits, x, y) },
+            columns: min(2, peaks.count),
             caption: Figure.caption(document.machine, commit: document.commit, date: document.date))
     }
 
