@@ -34,6 +34,7 @@ static bool is_padding(const ck_attention_problem *const p, const int64_t b, con
 static bool sees_position(const ck_attention_problem *const p, const int64_t b, const int64_t i,
                           const int64_t j) {
     const __int128 distance = distance_of(p, b, i, j);
+    if (p->kv_starts.data && j < p->kv_starts.data[b]) return false;
     if (is_padding(p, b, i) || j >= (p->kv_lengths ? p->kv_lengths[b] : p->seqlen_k)) return false;
     const bool in_prefix = p->prefix_lengths.data && j < p->prefix_lengths.data[b];
     if (p->causal != CK_CAUSAL_NONE && distance < 0 && !in_prefix) return false;

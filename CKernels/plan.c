@@ -57,9 +57,8 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
     // The decode kernel has the bits of the f32 panel; where panels take the bf16 dot product, so do few
     // rows.
-    const bool dots = ops->bf16_dot && !p->f32_probabilities && p->q.dtype == CK_BF16 &&
-                      p->k.dtype == CK_BF16 && p->v.dtype == CK_BF16;
-    plan.decodes = plan.group_rows <= ops->decode_rows && !dots && !ck_has_score_rules(p);
+    const bool dots = ops->bf16_dot && ck_suits_dot(p);
+    plan.decodes = plan.group_rows <= ops->decode_rows && !dots && ck_suits_decode(p);
     if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.

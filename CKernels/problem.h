@@ -56,7 +56,7 @@ typedef struct {
 
 // The rule of one sequence: row i's interval ends at i + causal and i + right and begins at i + left.
 typedef struct {
-    int64_t keys, queries, prefix;
+    int64_t start, keys, queries, prefix;
     int64_t causal, right, left;
 } ck_key_rule;
 
@@ -70,6 +70,7 @@ static inline ck_key_rule ck_key_rule_of(const ck_attention_problem *const p, co
     const __int128 offset = ck_position_offset(p, batch);
     const int64_t far = ck_near((__int128)1 << 100), keys = ck_key_count(p, batch);
     return (ck_key_rule){
+        .start = p->kv_starts.data ? p->kv_starts.data[batch] : 0,
         .keys = keys,
         .queries = ck_query_count(p, batch),
         .prefix = p->prefix_lengths.data ? ck_min(p->prefix_lengths.data[batch], keys) : 0,
@@ -83,7 +84,7 @@ static inline ck_key_interval ck_keys_seen(const ck_key_rule *const rule, const 
     const int64_t i = ck_min(row, ck_max(rule->queries - 1, 0));
     const int64_t high = ck_min(ck_max(i + rule->causal, rule->prefix), i + rule->right);
     ck_key_interval seen = {.high = ck_max(0, ck_min(high, rule->keys))};
-    seen.low = row >= rule->queries ? seen.high : ck_max(0, ck_min(i + rule->left, seen.high));
+    seen.low = row >= rule->queries ? seen.high : ck_min(ck_max(i + rule->left, rule->start), seen.high);
     return seen;
 }
 
@@ -160,13 +161,25 @@ static inline bool ck_adds_to_scores(const ck_attention_problem *const p) {
            p->k_segments.count != 0 || ck_has_block_mask(p) || p->scores.alibi_slopes.count != 0;
 }
 
-// Whether more decides about a score than causality, key lengths, mask and bias: what the decode kernel and
-// the bf16 dot product do not know.
+// Whether more decides about a score than causality, key lengths, mask and bias: what the bf16 dot product
+// does not know.
 static inline bool ck_has_score_rules(const ck_attention_problem *const p) {
     return p->window.bounds_left || p->window.bounds_right || p->query_lengths.count != 0 ||
-           p->prefix_lengths.count != 0 || p->q_segments.count != 0 || p->k_segments.count != 0 ||
-           ck_has_block_mask(p) || ck_transforms_scores(p) || p->scores.alibi_slopes.count != 0 ||
-           p->scores.sinks.count != 0;
+           p->kv_starts.count != 0 || p->prefix_lengths.count != 0 || p->q_segments.count != 0 ||
+           p->k_segments.count != 0 || ck_has_block_mask(p) || ck_transforms_scores(p) ||
+           p->scores.alibi_slopes.count != 0 || p->scores.sinks.count != 0;
+}
+
+// Whether the bf16 dot product may compute a call, where the ISA has it.
+static inline bool ck_suits_dot(const ck_attention_problem *const p) {
+    return !p->f32_probabilities && p->q.dtype == CK_BF16 && p->k.dtype == CK_BF16 && p->v.dtype == CK_BF16 &&
+           !ck_has_score_rules(p);
+}
+
+// Whether the decode kernel knows all that decides about a score. It does not look at keys one by one.
+static inline bool ck_suits_decode(const ck_attention_problem *const p) {
+    return p->q_segments.count == 0 && p->k_segments.count == 0 && !ck_has_block_mask(p) &&
+           !p->scores.normalize_qk && !p->scores.function;
 }
 
 #endif

@@ -94,6 +94,13 @@ static ck_status check_visibility(const ck_attention_problem *const p, ck_diagno
         status = check_lengths(CK_ARG_QUERY_LENGTHS, CK_BAD_LENGTH, &p->query_lengths, p->batch, p->seqlen_q,
                                diagnosis);
     if (status == CK_OK)
+        status =
+            check_lengths(CK_ARG_KV_STARTS, CK_BAD_LENGTH, &p->kv_starts, p->batch, p->seqlen_k, diagnosis);
+    for (int64_t b = 0; status == CK_OK && p->kv_starts.data && b < p->batch; ++b)
+        if (p->kv_starts.data[b] > ck_key_count(p, b))
+            return report(diagnosis, CK_BAD_LENGTH, CK_ARG_KV_STARTS, (int32_t)b, p->kv_starts.data[b],
+                          ck_key_count(p, b));
+    if (status == CK_OK)
         status = check_lengths(CK_ARG_PREFIX_LENGTHS, CK_BAD_LENGTH, &p->prefix_lengths, p->batch,
                                p->seqlen_k, diagnosis);
     return status;
@@ -200,12 +207,23 @@ static ck_status check_pages(const ck_attention_problem *const p, const ck_check
     return CK_OK;
 }
 
-// Whether `page` stands in a table at another place than page `place` of sequence `batch`.
+// The first page of a sequence that a query of the call sees a key in: those before may have been given to
+// later keys.
+static int64_t first_seen_page(const ck_attention_problem *const p, const int64_t batch) {
+    const ck_key_rule rule = ck_key_rule_of(p, batch);
+    const ck_key_interval seen = ck_keys_seen(&rule, 0);
+    const bool none = p->seqlen_q == 0 || p->heads == 0;
+    // Without queries, only what the call itself appends must stay.
+    const int64_t first = ck_key_count(p, batch) - p->append.count;
+    return (none ? first : ck_min(seen.low, first)) / p->pages.page_keys;
+}
+
+// Whether a page that rows are appended to stands in a table for other keys that are still seen.
 static bool is_shared(const ck_attention_problem *const p, const int64_t batch, const int64_t place) {
     const ck_kv_pages *const x = &p->pages;
     const int32_t page = x->table[batch * x->table_stride + place];
     for (int64_t b = 0; b < p->batch; ++b)
-        for (int64_t i = 0; i < used_pages(p, b); ++i)
+        for (int64_t i = first_seen_page(p, b); i < used_pages(p, b); ++i)
             if (x->table[b * x->table_stride + i] == page && (b != batch || i != place)) return true;
     return false;
 }

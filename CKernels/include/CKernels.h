@@ -48,7 +48,7 @@ typedef enum CK_ENUM ck_status {
     CK_BAD_DTYPE,           // the argument's dtype is not one this operation takes
     CK_BAD_PACKED,          // packed_b was packed for another ISA, size or dtype, or is not a packed matrix
     CK_BAD_PAGE,            // a page table names a page outside the pool, or has too few pages
-    CK_SHARED_PAGE,         // rows would be appended to a page that another place of the tables names too
+    CK_SHARED_PAGE,         // rows would be appended to a page that the tables name for keys still seen too
     CK_BAD_LENGTH,          // a query or prefix length is outside 0 ... the length it bounds
     CK_NOT_FUSED,           // fused_only, but the output asked for takes another pass
     CK_BAD_INDEX,           // an index is outside the rows it chooses from
@@ -140,6 +140,7 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_OFFSETS,
     CK_ARG_INDICES,
     CK_ARG_PROBABILITY,
+    CK_ARG_KV_STARTS,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -265,7 +266,9 @@ typedef enum CK_ENUM ck_mask_kind {
 // Where the keys of a paged cache lie. K and V are then pools of pages instead of sequences: their axes are
 // [pool_pages, kv_heads, page_keys, columns], and key j of sequence b is row j % page_keys of page
 // table[b * table_stride + j / page_keys]. Pages of any size, in any order, shared between sequences or not;
-// entries beyond a sequence's last key are not read. All zero: K and V are contiguous.
+// entries beyond a sequence's last key are not read. A page whose keys no query of a call sees, by window or
+// kv_starts, may be written again under a later entry: so a sliding window needs no more pages than it and the
+// call's new rows span (a ring), its entries may repeat. All zero: K and V are contiguous.
 typedef struct ck_kv_pages {
     int64_t page_keys;
     int64_t pool_pages;
@@ -350,7 +353,7 @@ typedef struct ck_score_options {
 
 // Query i of a sequence stands at position p = i + offset among the keys, with the offset of `causal`
 // or, where that is CK_CAUSAL_NONE, of `alignment`. Its key j is visible when all of these hold:
-// j < kv_lengths[b], the causal rule or j < prefix_lengths[b], the window, equal segment ids, the block
+// kv_starts[b] <= j < kv_lengths[b], the causal rule or j < prefix_lengths[b], the window, equal segment ids, the block
 // mask, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias entries of
 // masked slots, are never read into a result. A row with no visible key gets O = 0 and lse = -inf, or
 // its sink; one beyond query_lengths[b] gets O = 0 and lse = -inf, and its q is never read into a
@@ -384,6 +387,8 @@ typedef struct ck_attention_problem {
     ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0
     ck_window window;
     ck_lengths query_lengths;   // rows from query_lengths[b] on are padding
+    ck_lengths kv_starts;       // keys below kv_starts[b] are padding on the left, 0 ... kv_lengths[b]; no rule
+                                // of position looks at it
     ck_lengths prefix_lengths;  // keys below are visible whatever the causal rule (prefix-LM)
     ck_segment_ids q_segments;  // [batch, seqlen_q]; both or none
     ck_segment_ids k_segments;  // [batch, seqlen_k]

@@ -42,3 +42,38 @@ public struct AttentionOptions: Sendable {
         self.scores = scores
     }
 }
+
+extension AttentionOptions {
+    /// The mask; whoever holds `self` keeps it alive.
+    var maskInput: MaskInput? {
+        @_lifetime(borrow self)
+        get throws(KernelError) {
+            guard let mask else { return nil }
+            let scores = mask.scores
+            let layout = try ScoreLayout(
+                .mask, shape: scores.shape, strides: scores.strides, offset: 0)
+            let input = MaskInput(
+                unsafe: UnsafePointer(scores.storage.start), count: scores.storage.count, layout, meaning: mask.meaning)
+            return _overrideLifetime(input, borrowing: self)
+        }
+    }
+
+    /// The bias; whoever holds `self` keeps it alive.
+    var biasInput: BiasInput? {
+        @_lifetime(borrow self)
+        get throws(KernelError) {
+            guard let bias else { return nil }
+            return _overrideLifetime(try Self.input(bias), borrowing: self)
+        }
+    }
+
+    /// The elements of a bias that the call keeps alive.
+    @_lifetime(immortal)
+    private static func input<Element>(_ bias: some StridedTensor<Element>) throws(KernelError) -> BiasInput {
+        let view = bias.view
+        let layout = try ScoreLayout(.bias, shape: view.shape, strides: view.strides, offset: view.offset)
+        let storage = view.tensor.storage
+        return BiasInput(
+            unsafe: UnsafeRawPointer(storage.start), count: storage.count, Element.dataType, layout)
+    }
+}

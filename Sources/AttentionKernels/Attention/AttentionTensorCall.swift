@@ -82,44 +82,14 @@ struct AttentionTensorCall {
         get throws(KernelError) {
             var problem = AttentionProblem(
                 query: query.input, key: key.input, value: value.input, causality: options.causality,
-                scale: options.scale, mask: try maskInput, bias: try biasInput, keyLengths: options.keyLengths?.span,
+                scale: options.scale, mask: try options.maskInput, bias: try options.biasInput,
+                keyLengths: options.keyLengths?.span,
                 keepsFloatProbabilities: options.keepsFloatProbabilities)
             problem.visibility = options.visibility
             problem.scores = options.scores
             problem.scoreFunction = options.scoreFunction
             return problem
         }
-    }
-
-    private var maskInput: MaskInput? {
-        @_lifetime(borrow self)
-        get throws(KernelError) {
-            guard let mask = options.mask else { return nil }
-            let scores = mask.scores
-            let layout = try ScoreLayout(
-                .mask, shape: scores.shape, strides: scores.strides, offset: 0)
-            let input = MaskInput(
-                unsafe: UnsafePointer(scores.storage.start), count: scores.storage.count, layout, meaning: mask.meaning)
-            return _overrideLifetime(input, borrowing: self)
-        }
-    }
-
-    private var biasInput: BiasInput? {
-        @_lifetime(borrow self)
-        get throws(KernelError) {
-            guard let bias = options.bias else { return nil }
-            return _overrideLifetime(try Self.input(bias), borrowing: self)
-        }
-    }
-
-    /// The elements of a bias that the call keeps alive.
-    @_lifetime(immortal)
-    private static func input<Element>(_ bias: some StridedTensor<Element>) throws(KernelError) -> BiasInput {
-        let view = bias.view
-        let layout = try ScoreLayout(.bias, shape: view.shape, strides: view.strides, offset: view.offset)
-        let storage = view.tensor.storage
-        return BiasInput(
-            unsafe: UnsafeRawPointer(storage.start), count: storage.count, Element.dataType, layout)
     }
 
     private func contiguousPlace(_ tensor: Tensor, width: Int) -> OutputPlace {

@@ -12,6 +12,9 @@ public struct KeyVisibility: Sendable {
     /// How many queries each sequence really has, from 0 to `queryLength`: one for each of the batch. Rows beyond get
     /// zeros and a log-sum-exp of minus infinity.
     public var queryLengths: [Int]?
+    /// Where each sequence's keys begin, from 0 to its key length: those before are padding on the left. One for each of
+    /// the batch.
+    public var keyStarts: [Int]?
     /// Keys below are visible whatever causality says (prefix-LM), from 0 to `keyLength`: one for each of the batch.
     public var prefixLengths: [Int]?
     /// The documents of packed sequences.
@@ -22,11 +25,13 @@ public struct KeyVisibility: Sendable {
     /// Rules; by default none.
     public init(
         window: SlidingWindow? = nil, alignment: Causality = .none, queryLengths: [Int]? = nil,
-        prefixLengths: [Int]? = nil, segments: AttentionSegments? = nil, blocks: BlockMask? = nil
+        keyStarts: [Int]? = nil, prefixLengths: [Int]? = nil, segments: AttentionSegments? = nil,
+        blocks: BlockMask? = nil
     ) {
         self.window = window
         self.alignment = alignment
         self.queryLengths = queryLengths
+        self.keyStarts = keyStarts
         self.prefixLengths = prefixLengths
         self.segments = segments
         self.blocks = blocks

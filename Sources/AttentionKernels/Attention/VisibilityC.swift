@@ -12,6 +12,7 @@ extension AttentionProblem {
                 right: Int64(window.right ?? 0))
         }
         problem.query_lengths = try lengths(.queryLengths, visibility.queryLengths)
+        problem.kv_starts = try lengths(.keyStarts, visibility.keyStarts)
         problem.prefix_lengths = try lengths(.prefixLengths, visibility.prefixLengths)
         if let segments = visibility.segments {
             problem.q_segments = try segmentIDs(.querySegments, segments.query, queryLength, "queryLength")

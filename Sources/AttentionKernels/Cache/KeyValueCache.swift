@@ -17,6 +17,9 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         case contiguous
         /// Pages of `length` keys, `count` in all, given to sequences as they grow.
         case paged(length: Int, count: Int)
+        /// For sliding windows: queries see their own key and the `window` keys before it, and older keys make room for
+        /// new ones, of which a call appends `step` at most. Memory does not grow with `capacity`.
+        case ring(window: Int, step: Int)
     }
 
     /// The number of sequences.
@@ -34,12 +37,17 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
     private let keys: AlignedStorage<Element>
     private let values: AlignedStorage<Element>
     private var pages: PageAllocator?
+    /// How many keys before its own a query sees in a ring, and how many keys a call may append.
+    let ring: (window: Int, step: Int)?
+    /// The most keys a sequence of a ring has held since it was empty: what they have overwritten is gone.
+    private var longest: [Int]
 
     /// An empty cache.
     ///
     /// - Throws: ``KernelError`` if a size is negative, or the memory is too large or not there.
     /// - Complexity: takes `batch · kvHeads · capacity · (headDim + valueDim)` elements, or
-    ///   `count · length · kvHeads · (headDim + valueDim)` in pages.
+    ///   `count · length · kvHeads · (headDim + valueDim)` in pages; of a ring for `batch` times `window + step` keys and
+    ///   at most two pages of up to 128.
     public init(
         batch: Int, kvHeads: Int, capacity: Int, headDim: Int, valueDim: Int? = nil, storage: Storage = .contiguous
     ) throws(KernelError) {
@@ -60,6 +68,23 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
             pages = PageAllocator(batch: batch, capacity: capacity, pageLength: length, poolCount: count)
             rows = [count, kvHeads, length]
         }
+        var ring: (window: Int, step: Int)?
+        if case .ring(let window, let step) = storage {
+            guard window >= 0, step > 0 else {
+                throw KernelError(
+                    .invalidValue, .window,
+                    "a window of \(window) keys with steps of \(step): they should be 0 or more, and 1 or more")
+            }
+            // Never more than it could hold at all.
+            let span = min(window.saturatingSum(step), capacity)
+            let length = span < 512 ? 16 : 128
+            let count = PageAllocator.pages(span, length) + 1
+            pages = PageAllocator(
+                batch: batch, capacity: capacity, pageLength: length, poolCount: batch.saturatingProduct(count),
+                ringCount: count)
+            rows = [batch.saturatingProduct(count), kvHeads, length]
+            ring = (window, step)
+        }
         let keys = try TensorShape.allocate(rows + [headDim], of: Element.self)
         let values = try TensorShape.allocate(rows + [valueDim], of: Element.self)
         self.batch = batch
@@ -70,12 +95,15 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         self.keys = keys
         self.values = values
         self.pages = pages
+        self.ring = ring
         lengths = Array(repeating: 0, count: batch)
+        longest = lengths
     }
 
     /// How the rows lie in memory.
     public var storage: Storage {
-        pages.map { .paged(length: $0.pageLength, count: $0.poolCount) } ?? .contiguous
+        if let ring { return .ring(window: ring.window, step: ring.step) }
+        return pages.map { .paged(length: $0.pageLength, count: $0.poolCount) } ?? .contiguous
     }
 
     /// The pages that no sequence has; nil for contiguous storage.
@@ -83,7 +111,9 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
 
     /// Forgets the keys of a sequence from `length` on; its pages beyond them become free.
     ///
-    /// - Throws: ``KernelError`` if there is no such sequence, or it is shorter.
+    /// In a ring the keys that the next query's window needs must still be there, or `length` be 0.
+    ///
+    /// - Throws: ``KernelError`` if there is no such sequence, or it is shorter, or a ring has overwritten keys.
     /// - Complexity: O(1), or the number of pages given back.
     public mutating func truncate(_ sequence: Int, to length: Int = 0) throws(KernelError) {
         guard lengths.indices.contains(sequence) else {
@@ -93,12 +123,27 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
             throw KernelError(
                 .invalidKeyLength, .keyLengths, "it is \(length); it should be in 0 ... \(lengths[sequence])")
         }
+        if let ring, let pages, length > 0 {
+            let oldest =
+                max(0, PageAllocator.pages(longest[sequence], pages.pageLength) - pages.ringCount) * pages.pageLength
+            guard length == lengths[sequence] || max(0, length - ring.window) >= oldest else {
+                throw KernelError(
+                    .invalidKeyLength, .keyLengths,
+                    "it is \(length); with a window of \(ring.window) it should be 0 or at least "
+                        + "\(oldest + ring.window), for older keys are overwritten")
+            }
+        }
         pages?.shrink(sequence, from: lengths[sequence], to: length)
         lengths[sequence] = length
+        if length == 0 { longest[sequence] = 0 }
     }
 
     /// Makes room for `count` more keys of each of `sequences`, or throws and changes nothing.
-    mutating func grow(_ sequences: Range<Int>, by count: Int) throws(KernelError) {
+    mutating func grow(_ sequences: Range<Int>, by count: Int, inSteps: Bool = true) throws(KernelError) {
+        if let ring, inSteps, count > ring.step {
+            throw KernelError(
+                .cacheFull, .newKey, "there are \(count) rows; a ring of this size takes \(ring.step) at a time")
+        }
         for sequence in sequences where lengths[sequence] + count > capacity {
             throw KernelError(
                 .cacheFull, .newKey,
@@ -116,10 +161,11 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         for sequence in sequences {
             pages?.grow(sequence, from: lengths[sequence], to: lengths[sequence] + count)
             lengths[sequence] += count
+            longest[sequence] = max(longest[sequence], lengths[sequence])
         }
     }
 
-    /// Undoes ``grow(_:by:)``.
+    /// Undoes ``grow(_:by:inSteps:)``.
     mutating func shrink(_ sequences: Range<Int>, by count: Int) {
         for sequence in sequences {
             pages?.shrink(sequence, from: lengths[sequence], to: lengths[sequence] - count)
@@ -128,8 +174,9 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
     }
 
     /// Copies all rows of a sequence to one of the same length.
-    func copyRows(_ source: Int, to target: Int) {
+    mutating func copyRows(_ source: Int, to target: Int) {
         let length = lengths[source]
+        longest[target] = longest[source]
         for head in 0..<kvHeads {
             for (storage, width) in [(keys, headDim), (values, valueDim)] {
                 var row = 0
@@ -156,7 +203,9 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         _ sequences: Range<Int>, newRows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?,
         _ body: (_ key: AttentionInput, _ value: AttentionInput, CacheInput) throws(KernelError) -> Result
     ) throws(KernelError) -> Result {
-        let length = sequences.reduce(0) { max($0, lengths[$1]) }
+        // A loop: where `reduce` is not specialised, it allocates.
+        var length = 0
+        for sequence in sequences { length = max(length, lengths[sequence]) }
         func input(_ storage: AlignedStorage<Element>, width: Int) -> AttentionLayout {
             let rows = pages?.pageLength ?? capacity
             var layout = AttentionLayout.bhsd(batch: sequences.count, heads: kvHeads, length: rows, width: width)

@@ -11,7 +11,8 @@ extension KeyValueCache {
     ///   - query: `[batch, heads, queryLength, headDim]`.
     ///   - key: the new keys, `[batch, kvHeads, newLength, headDim]`.
     ///   - value: the new values, `[batch, kvHeads, newLength, valueDim]`.
-    ///   - scale: the factor of `Q Kᵀ`, finite; nil for `1 / sqrt(headDim)`.
+    ///   - options: masks, scale and rules of scores, over the keys of the longest sequence; by default causality alone.
+    ///     Key lengths are the cache's own and may not be given. A ring's window joins that of the options.
     ///   - sequences: the sequences the tensors speak of, in order; nil for all. `batch` is their number.
     ///   - kernel: the kernel.
     ///   - execution: threads and instruction set.
@@ -20,13 +21,14 @@ extension KeyValueCache {
     /// - Complexity: O(*batch · heads · queryLength · length · (headDim + valueDim)*).
     public mutating func attend<Query>(
         query: some StridedTensor<Query>, appendingKey key: some StridedTensor, value: some StridedTensor,
-        scale: Float? = nil, sequences: Range<Int>? = nil, kernel: AttentionKernel = .fused,
+        options: AttentionOptions = AttentionOptions(causality: .bottomRight),
+        sequences: Range<Int>? = nil, kernel: AttentionKernel = .fused,
         execution: Execution = .shared
     ) throws(KernelError) -> TypedTensor<Query> {
         let shape = query.view.shape
         var output = try TypedTensor<Query>(uninitialized: shape.dropLast() + (shape.isEmpty ? [] : [valueDim]))
         try attend(
-            query: query, appendingKey: key, value: value, into: &output, scale: scale, sequences: sequences,
+            query: query, appendingKey: key, value: value, into: &output, options: options, sequences: sequences,
             kernel: kernel, execution: execution)
         return output
     }
@@ -37,7 +39,9 @@ extension KeyValueCache {
     /// - Throws: ``KernelError`` if an argument is wrong or the cache has no room; then the cache is as it was.
     public mutating func attend(
         query: some StridedTensor, appendingKey key: some StridedTensor, value: some StridedTensor,
-        into output: inout TypedTensor<some TensorElement>, scale: Float? = nil, sequences: Range<Int>? = nil,
+        into output: inout TypedTensor<some TensorElement>,
+        options: AttentionOptions = AttentionOptions(causality: .bottomRight),
+        sequences: Range<Int>? = nil,
         kernel: AttentionKernel = .fused, execution: Execution = .shared
     ) throws(KernelError) {
         let query = try AttentionTensorCall.Operand(.query, query.view)
@@ -45,7 +49,7 @@ extension KeyValueCache {
         let rows = try newRows(key.view, value.view, sequences)
         try grow(sequences, by: rows.key.layout.length)
         do throws(KernelError) {
-            try run(query, rows, into: &output, scale, sequences, kernel, execution)
+            try run(query, rows, into: &output, options, sequences, kernel, execution)
         } catch {
             shrink(sequences, by: rows.key.layout.length)
             throw error
@@ -53,17 +57,18 @@ extension KeyValueCache {
     }
 
     /// Attends over the keys there are; otherwise as
-    /// ``attend(query:appendingKey:value:scale:sequences:kernel:execution:)``.
+    /// ``attend(query:appendingKey:value:options:sequences:kernel:execution:)``.
     ///
     /// - Throws: ``KernelError`` if an argument is wrong.
     public func attend<Query>(
-        query: some StridedTensor<Query>, scale: Float? = nil, sequences: Range<Int>? = nil,
+        query: some StridedTensor<Query>, options: AttentionOptions = AttentionOptions(causality: .bottomRight),
+        sequences: Range<Int>? = nil,
         kernel: AttentionKernel = .fused, execution: Execution = .shared
     ) throws(KernelError) -> TypedTensor<Query> {
         let shape = query.view.shape
         var output = try TypedTensor<Query>(uninitialized: shape.dropLast() + (shape.isEmpty ? [] : [valueDim]))
         let query = try AttentionTensorCall.Operand(.query, query.view)
-        try run(query, nil, into: &output, scale, try checked(sequences), kernel, execution)
+        try run(query, nil, into: &output, options, try checked(sequences), kernel, execution)
         return output
     }
 
@@ -122,11 +127,39 @@ extension KeyValueCache {
         }
     }
 
+    /// A ring forgets keys by the position of the last; so queries must stand at the end, and be no more than a step.
+    func requireRing(queries: Int, _ rule: Causality, queryLengths: [Int]? = nil) throws(KernelError) {
+        guard let ring else { return }
+        guard queries <= ring.step else {
+            throw KernelError(
+                .invalidLength, .query, "it has \(queries) rows; a ring of this size takes \(ring.step) at a time")
+        }
+        guard rule == .bottomRight, queryLengths == nil else {
+            throw KernelError(
+                .invalidValue, .causality,
+                "in a ring queries stand at the end: it should be bottomRight, or alignment if there is none, and "
+                    + "queryLengths nil")
+        }
+    }
+
+    /// What is left of a window inside that of a ring.
+    func narrowed(_ window: SlidingWindow?) -> SlidingWindow? {
+        guard let ring else { return window }
+        return SlidingWindow(left: min(window?.left ?? ring.window, ring.window), right: window?.right)
+    }
+
     private func run(
         _ query: AttentionTensorCall.Operand, _ new: NewRows?,
-        into output: inout TypedTensor<some TensorElement>, _ scale: Float?, _ sequences: Range<Int>,
+        into output: inout TypedTensor<some TensorElement>, _ options: AttentionOptions, _ sequences: Range<Int>,
         _ kernel: AttentionKernel, _ execution: Execution
     ) throws(KernelError) {
+        guard options.keyLengths == nil else {
+            throw KernelError(.invalidValue, .keyLengths, "they should be nil: a cache has lengths of its own")
+        }
+        try requireRing(
+            queries: query.layout.length,
+            options.causality == .none ? options.visibility.alignment : options.causality,
+            queryLengths: options.visibility.queryLengths)
         let layout = try AttentionLayout(.output, shape: output.shape, strides: output.strides, offset: 0)
         // From here on no input shares the output's memory: if one did, the output is a copy now.
         output.makeUnique()
@@ -134,9 +167,15 @@ extension KeyValueCache {
         let rows = new.map { (key: $0.key.newRows, value: $0.value.newRows) }
         try withOperands(sequences, newRows: rows) { key, value, input throws(KernelError) in
             var problem = AttentionProblem(
-                query: query.input, key: key, value: value, causality: .bottomRight, scale: scale,
-                keyLengths: lengths.span.extracting(sequences))
+                query: query.input, key: key, value: value, causality: options.causality, scale: options.scale,
+                mask: try options.maskInput, bias: try options.biasInput,
+                keyLengths: lengths.span.extracting(sequences),
+                keepsFloatProbabilities: options.keepsFloatProbabilities)
             problem.cache = input
+            problem.visibility = options.visibility
+            problem.scores = options.scores
+            problem.scoreFunction = options.scoreFunction
+            problem.visibility.window = narrowed(options.visibility.window)
             try kernel.forward(problem, places, workspace: nil, execution: execution)
         }
         withExtendedLifetime(new) {}

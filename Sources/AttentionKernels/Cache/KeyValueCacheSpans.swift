@@ -53,6 +53,7 @@ extension KeyValueCache {
         causality: Causality, _ scale: Float?, _ sequences: Range<Int>, _ kernel: AttentionKernel,
         _ execution: Execution
     ) throws(KernelError) {
+        try requireRing(queries: query.layout.length, causality)
         let places = OutputPlaces(output: output, lse: nil, weights: nil)
         // A closure may not capture what cannot escape; whoever called keeps the query alive.
         let (start, count, type, layout) = (query.start, query.count, query.dataType, query.layout)
@@ -61,6 +62,7 @@ extension KeyValueCache {
                 query: AttentionInput(unsafe: start, count: count, type, layout), key: key, value: value,
                 causality: causality, scale: scale, keyLengths: lengths.span.extracting(sequences))
             problem.cache = input
+            problem.visibility.window = narrowed(nil)
             try kernel.forward(problem, places, workspace: nil, execution: execution)
         }
     }
@@ -74,7 +76,7 @@ extension KeyValueCache {
         let (from, into) = (try checked(source..<source + 1).lowerBound, try checked(target..<target + 1).lowerBound)
         guard from != into else { return }
         try truncate(into)
-        try grow(into..<into + 1, by: lengths[from])
+        try grow(into..<into + 1, by: lengths[from], inSteps: false)
         copyRows(from, to: into)
     }
 }

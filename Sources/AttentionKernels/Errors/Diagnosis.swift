@@ -254,6 +254,7 @@ extension KernelError.Argument {
             case .CK_ARG_OFFSETS: .offsets
             case .CK_ARG_INDICES: .indices
             case .CK_ARG_PROBABILITY: .probability
+            case .CK_ARG_KV_STARTS: .keyStarts
             }
     }
 }

@@ -24,6 +24,50 @@ import Testing
         #expect(cache.lengths == [0, 10])
     }
 
+    @Test func whatARingRefuses() throws {
+        expectError(.invalidValue, .window, "-1") {
+            _ = try KeyValueCache<Float>(
+                batch: 1, kvHeads: 1, capacity: 9, headDim: 4, storage: .ring(window: -1, step: 1))
+        }
+        expectError(.invalidValue, .window, "steps of 0") {
+            _ = try KeyValueCache<Float>(
+                batch: 1, kvHeads: 1, capacity: 9, headDim: 4, storage: .ring(window: 1, step: 0))
+        }
+        func ring(_ length: Int) throws -> KeyValueCache<Float> {
+            var cache = try KeyValueCache<Float>(
+                batch: 1, kvHeads: 1, capacity: 200, headDim: 4, storage: .ring(window: 20, step: 10))
+            for _ in 0..<length / 10 {
+                try cache.append(key: Self.ones([1, 1, 10, 4]), value: Self.ones([1, 1, 10, 4]))
+            }
+            return cache
+        }
+        expectError(.cacheFull, .newKey, "11", "10 at a time") {
+            var cache = try ring(100)
+            try cache.append(key: Self.ones([1, 1, 11, 4]), value: Self.ones([1, 1, 11, 4]))
+        }
+        expectError(.invalidLength, .query, "12", "10 at a time") {
+            _ = try ring(100).attend(query: Self.ones([1, 1, 12, 4]))
+        }
+        expectError(.invalidValue, .causality, "bottomRight") {
+            _ = try ring(100).attend(query: Self.ones([1, 1, 1, 4]), options: AttentionOptions(causality: .topLeft))
+        }
+        expectError(.invalidValue, .keyLengths, "nil") {
+            _ = try ring(100).attend(
+                query: Self.ones([1, 1, 1, 4]), options: AttentionOptions(causality: .bottomRight, keyLengths: [4]))
+        }
+        // Pages of 16: of 200 keys the last three pages' are left, from 160 on.
+        expectError(.invalidKeyLength, .keyLengths, "150", "180") {
+            var cache = try ring(200)
+            try cache.truncate(0, to: 150)
+        }
+        var cache = try ring(200)
+        try cache.truncate(0, to: 180)
+        #expect(cache.lengths == [180])
+        _ = try cache.attend(query: Self.ones([1, 1, 1, 4]))
+        try cache.truncate(0)
+        #expect(cache.lengths == [0])
+    }
+
     @Test func aPoolWithoutPages() throws {
         var cache = try KeyValueCache<Float>(
             batch: 2, kvHeads: 1, capacity: 12, headDim: 4, storage: .paged(length: 4, count: 3))

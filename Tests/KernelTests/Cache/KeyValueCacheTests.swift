@@ -146,6 +146,82 @@ import Testing
         }
     }
 
+    /// A ring keeps the bits of one call with a window over all tokens, with every rule that a cache may have besides.
+    @Test(arguments: [(0, 1), (5, 3), (100, 64), (130, 300), (1000, 64)], [AttentionKernel.fused, .blocked, .naive])
+    func ringsHaveTheBitsOfAWindow(size: (Int, Int), kernel: AttentionKernel) throws {
+        let (window, step) = size
+        let tokens = try Tokens(batch: 2, heads: 6, kvHeads: 2, length: 700, headDim: 24, valueDim: 20)
+        var options = AttentionOptions(causality: .bottomRight)
+        options.scores = ScoreOptions(softcap: 20, alibiSlopes: [0.1, 0.02, 0, 0.4, 0.01, 0.3], sinks: .perHead([0.5]))
+        options.visibility.window = SlidingWindow(left: window)
+        let whole = try kernel.attend(
+            query: tokens.query, key: tokens.key, value: tokens.value, options: options
+        ).output
+        var cache = try KeyValueCache<Float>(
+            batch: 2, kvHeads: 2, capacity: 700, headDim: 24, valueDim: 20, storage: .ring(window: window, step: step))
+        #expect(cache.storage == .ring(window: window, step: step))
+        var plain = options
+        plain.visibility.window = nil
+        var (first, count) = (0, step)
+        while first < 700 {
+            let range = first..<min(first + count, 700)
+            let output = try cache.attend(
+                query: Self.rows(tokens.query, range), appendingKey: Self.rows(tokens.key, range),
+                value: Self.rows(tokens.value, range), options: plain, kernel: kernel)
+            // GEMM's bits do not depend on the rows of a call, and a row of `naive` is a loop of its own.
+            #expect(bits(output) == bits(try Self.rows(whole, range)), "tokens \(range)")
+            first += range.count
+            count = max(1, count * 5 / 7)
+            if first % 3 == 0 { count = step }
+        }
+        // All pages of both sequences come back.
+        let used = cache.freePageCount ?? 0
+        try cache.truncate(0)
+        try cache.truncate(1)
+        let free = cache.freePageCount ?? 0
+        #expect(free > used && free % 2 == 0)
+    }
+
+    /// Masks, padding on the left and rules of scores, through every storage.
+    @Test(arguments: storages) func cachesTakeEveryRule(storage: KeyValueCache<Float>.Storage) throws {
+        let tokens = try Tokens(batch: 2, heads: 6, kvHeads: 2, length: 160, headDim: 24, valueDim: 20)
+        var random = SeededRandom(seed: 8)
+        let bytes: [UInt8] = (0..<2 * 160 * 160).map { _ in random.uniform() < 0.7 ? 1 : 0 }
+        let bias = try TypedTensor<BFloat16>(try Self.tensor([6, 160, 160], &random))
+        let alibi = ScoreOptions(softcap: 5, headScales: [2], alibiSlopes: [0.25], sinks: .perHead([1]))
+        func options(_ queries: Range<Int>) throws -> [AttentionOptions] {
+            let part = try ScoreMask(
+                shape: [2, 1, queries.count, queries.upperBound],
+                bytes: (0..<2).flatMap { b in
+                    queries.flatMap { i in (0..<queries.upperBound).map { bytes[(b * 160 + i) * 160 + $0] } }
+                })
+            var all = [AttentionOptions](repeating: AttentionOptions(causality: .bottomRight), count: 4)
+            all[0].mask = .keep(part)
+            all[1].bias = try bias.slice(1, queries).slice(2, 0..<queries.upperBound)
+            all[2].scores = alibi
+            all[2].visibility.keyStarts = [3, 40]
+            all[3].scale = 0.7
+            all[3].visibility.window = SlidingWindow(left: 30)
+            return all
+        }
+        for (index, option) in try options(0..<160).enumerated() {
+            let whole = try AttentionKernel.fused.attend(
+                query: tokens.query, key: tokens.key, value: tokens.value, options: option
+            ).output
+            var cache = try KeyValueCache<Float>(
+                batch: 2, kvHeads: 2, capacity: 160, headDim: 24, valueDim: 20, storage: storage)
+            for range in [0..<77, 77..<78, 78..<80, 80..<160] {
+                var part = try options(range)[index]
+                // A key start may not lie behind the keys there are.
+                part.visibility.keyStarts = part.visibility.keyStarts?.map { min($0, range.upperBound) }
+                let output = try cache.attend(
+                    query: Self.rows(tokens.query, range), appendingKey: Self.rows(tokens.key, range),
+                    value: Self.rows(tokens.value, range), options: part)
+                #expect(bits(output) == bits(try Self.rows(whole, range)), "rule \(index) tokens \(range)")
+            }
+        }
+    }
+
     @Test(arguments: AttentionKernel.allCases, storages)
     func everyKernelReadsTheCache(kernel: AttentionKernel, storage: KeyValueCache<Float>.Storage) throws {
         let tokens = try Tokens(batch: 1, heads: 2, kvHeads: 1, length: 150, headDim: 24, valueDim: 40)

@@ -37,12 +37,14 @@ final class AttentionCase {
         static let headScales = Masking(rawValue: 8192)
         static let alibi = Masking(rawValue: 1 << 14)
         static let sinks = Masking(rawValue: 1 << 15)
+        static let keyStarts = Masking(rawValue: 1 << 16)
         var testDescription: String {
             let names = [
                 (Masking.topLeft, "top-left"), (.bottomRight, "bottom-right"), (.keep, "keep"), (.drop, "drop"),
                 (.bias, "bias"), (.keyLengths, "lengths"), (.window, "window"), (.queryLengths, "query lengths"),
                 (.prefix, "prefix"), (.segments, "segments"), (.blocks, "blocks"), (.softcap, "softcap"),
                 (.normalize, "QK-norm"), (.headScales, "head scales"), (.alibi, "ALiBi"), (.sinks, "sinks"),
+                (.keyStarts, "key starts"),
             ]
             return names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
         }

@@ -17,6 +17,11 @@ extension AttentionCase {
         if masking.contains(.prefix) {
             problem.prefix_lengths = lengths { shape.keys * ($0 + 1) / (2 * shape.batch + 2) }
         }
+        if masking.contains(.keyStarts) {
+            problem.kv_starts = lengths { b in
+                min(shape.keys * (b + 1) / 5, problem.kv_lengths.map { Int($0[b]) } ?? shape.keys)
+            }
+        }
         if masking.contains(.segments) {
             // Packed documents, and in every second sequence ids without order.
             func ids(_ length: Int) -> ck_segment_ids {
@@ -125,6 +130,7 @@ extension AttentionCase {
         if let lengths = problem.prefix_lengths.data {
             single.prefix_lengths = ck_lengths(data: lengths + b, count: 1)
         }
+        if let starts = problem.kv_starts.data { single.kv_starts = ck_lengths(data: starts + b, count: 1) }
         if let ids = problem.q_segments.data, let keyIDs = problem.k_segments.data {
             single.q_segments = ck_segment_ids(data: ids + b * shape.queries + i, count: 1, batch_stride: 0)
             single.k_segments = ck_segment_ids(

@@ -10,6 +10,7 @@ import Testing
     static let shapes: [Shape] = [
         Shape(batch: 2, heads: 4, kvHeads: 2, queries: 70, keys: 70, headDim: 64, valueDim: 64),
         Shape(heads: 6, kvHeads: 2, queries: 33, keys: 131, headDim: 40, valueDim: 59),
+        Shape(batch: 2, heads: 8, kvHeads: 2, queries: 2, keys: 1100, headDim: 72, valueDim: 40),
         Shape(heads: 3, kvHeads: 1, queries: 5, keys: 1100, headDim: 80, valueDim: 16),
         Shape(batch: 3, heads: 2, kvHeads: 2, queries: 129, keys: 127, headDim: 16, valueDim: 96),
         Shape(heads: 2, kvHeads: 2, queries: 239, keys: 1, headDim: 32, valueDim: 32),
@@ -25,6 +26,7 @@ import Testing
         .normalize, .headScales, .alibi, .sinks, [.bottomRight, .window, .sinks, .softcap],
         [.topLeft, .segments, .blocks, .alibi, .bias],
         [.bottomRight, .window, .prefix, .queryLengths, .keyLengths, .sinks],
+        .keyStarts, [.bottomRight, .window, .keyStarts, .keyLengths, .alibi, .sinks],
         [.normalize, .headScales, .softcap, .alibi, .keep, .bias, .sinks, .segments],
     ]
 

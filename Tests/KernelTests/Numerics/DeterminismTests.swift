@@ -10,6 +10,7 @@ import Testing
         [], .bottomRight, [.topLeft, .keyLengths], .keep, [.bottomRight, .drop, .bias, .keyLengths],
         [.bottomRight, .window, .sinks], [.topLeft, .prefix, .segments, .queryLengths], [.blocks, .alibi, .sinks],
         [.bottomRight, .softcap, .normalize, .headScales],
+        [.bottomRight, .window, .alibi, .softcap, .headScales, .keyStarts, .sinks, .bias], [.topLeft, .alibi],
         [.window, .segments, .blocks, .softcap, .alibi, .bias, .sinks],
     ]
 
