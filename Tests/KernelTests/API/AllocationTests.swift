@@ -112,33 +112,6 @@ struct AllocationTests {
         }
     }
 
-    /// A step of decoding: a row of each sequence appended, and attended over, in every storage.
-    @Test func cachesAllocateNothing() async {
-        await #expect(processExitsWith: .success) {
-            var random = SeededRandom(seed: 54)
-            let query = try random.normalTensor([2, 4, 1, 16])
-            let row = try random.normalTensor([2, 2, 1, 16])
-            var output = try Tensor(shape: [2, 4, 1, 16])
-            var options = AttentionOptions(causality: .bottomRight)
-            options.visibility.window = SlidingWindow(left: 40)
-            options.scores.sinks = .perHead([1])
-            for run in Self.runs {
-                for storage in [
-                    KeyValueCache<Float>.Storage.contiguous, .paged(length: 16, count: 20), .ring(window: 40, step: 1),
-                ] {
-                    var cache = try KeyValueCache<Float>(
-                        batch: 2, kvHeads: 2, capacity: 100, headDim: 16, storage: storage)
-                    let fewest = try Self.fewestAllocations {
-                        try cache.attend(
-                            query: query, appendingKey: row, value: row, into: &output, options: options,
-                            kernel: run.kernel, execution: run.execution)
-                    }
-                    #expect(fewest == 0, "\(run) \(storage): \(fewest) allocations")
-                }
-            }
-        }
-    }
-
     @Test func productsAllocateNothing() async {
         await #expect(processExitsWith: .success) {
             var random = SeededRandom(seed: 52)
