@@ -186,6 +186,46 @@ struct BlockTests {
             } == "heads")
     }
 
+    @Test(arguments: AttentionKernel.allCases)
+    func theThreeScores(kernel: AttentionKernel) throws {
+        var random = SeededRandom(seed: 8)
+        let (w, weight, bias) = try Self.weights(&random, "w", 12, 9)
+        let (wide, query) = (try random.normalTensor([1, 3, 12]), try random.normalTensor([1, 3, 9]))
+        let (key, value) = (try random.normalTensor([1, 7, 12]), try random.normalTensor([1, 7, 5]))
+        let projected = Matrix(query).linear(weight, bias)
+        // The reference divides by sqrt(12): what a score does not divide by is multiplied in.
+        for (score, q, queries, factor) in [
+            (AttentionScore.plain, wide, Matrix(wide), 12.0.squareRoot()), (.normalized, wide, Matrix(wide), 1),
+            (.multiplicative(try Linear([w])), query, projected, 12.0.squareRoot()),
+        ] {
+            let result = try score.attend(query: q, key: key, value: value, kernel: kernel)
+            var maps: [Matrix] = []
+            let oracle = Reference.attention(
+                queries.map { $0 * factor }, Matrix(key), Matrix(value), heads: 1, kvHeads: 1, causal: false,
+                weights: &maps)
+            #expect(result.output.shape == [1, 3, 5] && result.weights.shape == [1, 3, 7])
+            #expect(error(result.output.elements, oracle.elements) < 2e-6)
+            #expect(error(result.weights.elements, maps[0].elements) < 2e-6)
+        }
+        let flat = #expect(throws: TransformerError.self) {
+            try AttentionScore.plain.attend(query: wide, key: Tensor(shape: [7, 12]), value: value)
+        }
+        #expect(flat?.subject == "key")
+    }
+
+    @Test func dropoutIsTheIdentityInInference() throws {
+        let x = try Tensor(shape: [2, 3, 50]) { Float($0 + 1) }
+        let block = try Dropout(probability: 0.5, seed: 9)
+        #expect(try block(x, counter: nil) == x)
+        let (one, other) = (try block(x, counter: 0), try block(x, counter: 300))
+        #expect(one != other)
+        #expect(try block(x, counter: 0) == one)
+        #expect(zip(one.elements, x.elements).allSatisfy { $0 == 0 || $0 == 2 * $1 })
+        #expect((0.35...0.65).contains(Double(one.elements.count { $0 == 0 }) / 300))
+        let certain = #expect(throws: TransformerError.self) { try Dropout(probability: 1, seed: 0) }
+        #expect(certain?.subject == "probability")
+    }
+
     @Test func sinusoidsAreThoseOfThePaper() throws {
         let table = try SinusoidalPositions.table(count: 50, width: 10)
         for position in 0..<50 {

@@ -7,10 +7,13 @@ public enum WeightFormat: String, Sendable, Hashable, CaseIterable, Codable {
     /// IEEE binary16.
     case float16
     /// GGUF's blocks of 32 elements of a row: a binary16 scale `d` and 32 `Int8`; `w = d q`.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q8_0
     /// GGUF's blocks of 32 elements of a row: a binary16 scale `d` and 32 nibbles; `w = d (q - 8)`.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q4_0
     /// GGUF's blocks of 32 elements of a row: binary16 `d` and `m` and 32 nibbles; `w = d q + m`.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q4_1
 
     /// The number of elements that are stored together.
