@@ -65,7 +65,7 @@ import Testing
         try expect(["--threads", "0"], "--threads: \"0\" should be integers from 1 to 1024, or all")
         try expect(["--isa", "sse"], "--isa: \"sse\" should be among this machine's")
         try expect(["--heads", "3", "--kv-heads", "2"], "should be a multiple of --kv-heads")
-        try expect(["--preset", "gpt9"], "--preset: \"gpt9\" should be bert-base")
+        try expect(["--preset", "gpt9"], "--preset: \"gpt9\" should be standard, bert-base")
         try expect([], "CK_ISA", environment: ["CK_ISA": "sse"])
         try expect(["--json", directory.path], "is a directory")
         #expect(directory.contents(of: "out").isEmpty)
