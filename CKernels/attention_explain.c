@@ -99,6 +99,13 @@ static double row_pairs(const ck_attention_problem *const p, const int64_t block
     return pairs * (double)p->heads;
 }
 
+static double scale_bytes(const ck_attention_problem *const p, const ck_kv_scales *const scales,
+                          const int64_t columns) {
+    const int64_t heads = p->batch * p->kv_heads,
+                  row = scales->kind == CK_SCALES_BY_KEY ? p->seqlen_k : columns;
+    return (double)heads * (double)row * sizeof(float);
+}
+
 // Each operand once. A mask or bias is counted as large as its strides make it.
 static double operand_bytes(const ck_attention_problem *const p) {
     const double rows = (double)p->batch * (double)p->heads * (double)p->seqlen_q;
@@ -114,6 +121,8 @@ static double operand_bytes(const ck_attention_problem *const p) {
                                    p->value_dim * ck_element_bytes(p->o.dtype)) +
                    keys * (double)(p->head_dim * ck_element_bytes(p->k.dtype) +
                                    p->value_dim * ck_element_bytes(p->v.dtype));
+    if (p->k.dtype == CK_I8) bytes += scale_bytes(p, &p->k_scales, p->head_dim);
+    if (p->v.dtype == CK_I8) bytes += scale_bytes(p, &p->v_scales, p->value_dim);
     for (int i = 0; i < 2; ++i) {
         if (!given[i]) continue;
         bytes += element[i] * (x[i]->batch_stride ? (double)p->batch : 1) *

@@ -81,6 +81,7 @@ static inline ck_f32_rows ck_key_rows(const ck_attention_call *const call, const
                                      .target = scratch + (key - first) * columns};
         call->ops->widen_rows(&widen);
     }
+    ck_scale_rows(p, x, batch, kv_head, first, end, columns, scratch);
     return (ck_f32_rows){scratch, columns};
 }
 

@@ -1,5 +1,5 @@
-// Appending to a cache inside a call. A task is one KV head of one sequence; its rows are copied, or rounded
-// to the type of the cache a few columns at a time.
+// Appending to a cache inside a call. A task is one KV head of one sequence; its rows are copied, rounded to
+// the type of the cache a few columns at a time, or quantised.
 #include "kv_cache.h"
 
 #include <string.h>
@@ -41,6 +41,28 @@ static void append_row(const ck_ops *const ops, const ck_operand *const source, 
     }
 }
 
+// Row i of the appended to its key of K or V.
+static void append_key(const append_run *const run, const ck_operand *const source,
+                       const ck_operand *const cache, const int64_t batch, const int64_t head,
+                       const int64_t i, const int64_t key, const int64_t columns) {
+    const ck_attention_problem *const p = run->problem;
+    const void *const from = ck_row(source, batch, head, i);
+    void *const to = ck_key_row(p, cache, batch, head, key);
+    if (cache->dtype != CK_I8) {
+        append_row(run->ops, source, from, cache, to, columns);
+        return;
+    }
+    const ck_kv_scales *const scales = ck_scales_of(p, cache);
+    const bool by_key = scales->kind == CK_SCALES_BY_KEY;
+    const ck_quantise_row row = {.dtype = source->dtype,
+                                 .source = from,
+                                 .columns = columns,
+                                 .target = to,
+                                 .scale = by_key ? ck_key_row(p, &scales->values, batch, head, key) : NULL,
+                                 .column_scales = by_key ? NULL : ck_column_scales(scales, batch, head)};
+    run->ops->quantise_row(&row);
+}
+
 static void append_head(void *const context, const int64_t index, const int32_t worker) {
     (void)worker;
     const append_run *const run = context;
@@ -48,10 +70,8 @@ static void append_head(void *const context, const int64_t index, const int32_t 
     const int64_t batch = index / p->kv_heads, head = index % p->kv_heads;
     const int64_t first = (p->kv_lengths ? p->kv_lengths[batch] : p->seqlen_k) - p->append.count;
     for (int64_t i = 0; i < p->append.count; ++i) {
-        append_row(run->ops, &p->append.k, ck_row(&p->append.k, batch, head, i), &p->k,
-                   ck_key_row(p, &p->k, batch, head, first + i), p->head_dim);
-        append_row(run->ops, &p->append.v, ck_row(&p->append.v, batch, head, i), &p->v,
-                   ck_key_row(p, &p->v, batch, head, first + i), p->value_dim);
+        append_key(run, &p->append.k, &p->k, batch, head, i, first + i, p->head_dim);
+        append_key(run, &p->append.v, &p->v, batch, head, i, first + i, p->value_dim);
     }
 }
 

@@ -9,7 +9,7 @@
 #define MAX_LENGTH ((int64_t)INT32_MAX - 65536)
 
 // The element types that an operand takes.
-typedef enum { TYPES_F32, TYPES_FLOAT, TYPES_I32 } layout_types;
+typedef enum { TYPES_F32, TYPES_FLOAT, TYPES_I32, TYPES_CACHE } layout_types;
 
 // An operand of any kind, as validation sees it: up to four axes, batch first, columns last.
 typedef struct {
@@ -89,13 +89,20 @@ static inline bool takes(const layout_types types, const ck_dtype dtype) {
         case TYPES_F32: return dtype == CK_F32;
         case TYPES_FLOAT: return ck_is_float(dtype);
         case TYPES_I32: return dtype == CK_I32;
+        case TYPES_CACHE: return ck_is_float(dtype) || dtype == CK_I8;
     }
     return false;
 }
 
 // Stands for the set in a diagnosis.
 static inline ck_dtype last_type(const layout_types types) {
-    return types == TYPES_F32 ? CK_F32 : types == TYPES_FLOAT ? CK_F16 : CK_I32;
+    switch (types) {
+        case TYPES_F32: return CK_F32;
+        case TYPES_FLOAT: return CK_F16;
+        case TYPES_I32: return CK_I32;
+        case TYPES_CACHE: return CK_I8;
+    }
+    return CK_F32;
 }
 
 static inline ck_status check_layout(layout *const x, const ck_check check, ck_diagnosis *const diagnosis) {

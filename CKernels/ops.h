@@ -158,6 +158,17 @@ typedef struct {
     int64_t stride;
 } ck_narrow_rows;
 
+// One row of a float type to 8 bits: to the largest magnitude over 127, which becomes *scale, or to the
+// scales of its columns.
+typedef struct {
+    ck_dtype dtype;
+    const void *source;
+    int64_t columns;
+    int8_t *target;
+    float *scale;                // written, or null:
+    const float *column_scales;  // then read
+} ck_quantise_row;
+
 // The fused kernel's unit of work; attention_fused.c fills it.
 typedef struct {
     const ck_attention_problem *problem;
@@ -186,6 +197,7 @@ typedef struct ck_ops {
     void (*gemm_finish)(const ck_gemm_finish_args *args);
     void (*widen_rows)(const ck_widen_rows *rows);
     void (*narrow_rows)(const ck_narrow_rows *rows);
+    void (*quantise_row)(const ck_quantise_row *row);
     void (*softmax_rows)(const ck_softmax_rows *rows);
     void (*map_rows)(const ck_map_rows *rows);
     void (*careful_values)(const ck_careful_values *values);

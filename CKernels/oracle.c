@@ -77,13 +77,24 @@ static double head_value(const ck_head_values *const x, const int64_t h, const d
     return x->data ? (double)x->data[h % x->count] : none;
 }
 
+// Element c of key j of K or V.
+static double element_of(const ck_attention_problem *const p, const ck_operand *const x,
+                         const ck_kv_scales *const s, const int64_t b, const int64_t kv_head, const int64_t j,
+                         const int64_t c) {
+    const double stored = ck_load(x->dtype, ck_key_row(p, x, b, kv_head, j), c);
+    if (x->dtype != CK_I8) return stored;
+    if (s->kind == CK_SCALES_BY_KEY)
+        return stored * (double)*(const float *)ck_key_row(p, &s->values, b, kv_head, j);
+    return stored * (double)((const float *)ck_row(&s->values, b, kv_head, 0))[c];
+}
+
 static double score_of(const ck_attention_problem *const p, const int64_t b, const int64_t h, const int64_t i,
                        const int64_t j) {
     const void *const q = ck_row(&p->q, b, h, i);
-    const void *const k = ck_key_row(p, &p->k, b, h / (p->heads / p->kv_heads), j);
+    const int64_t kv_head = h / (p->heads / p->kv_heads);
     double dot = 0, q_norm = 0, k_norm = 0;
     for (int64_t c = 0; c < p->head_dim; ++c) {
-        const double x = ck_load(p->q.dtype, q, c), y = ck_load(p->k.dtype, k, c);
+        const double x = ck_load(p->q.dtype, q, c), y = element_of(p, &p->k, &p->k_scales, b, kv_head, j, c);
         dot += x * y;
         q_norm += x * x;
         k_norm += y * y;
@@ -125,9 +136,8 @@ ck_status ck_oracle_attention_row(const ck_attention_problem *const p, const int
         const bool visible = weights[j] != -INFINITY;
         weights[j] = visible ? exp(weights[j] - largest) : 0;
         sum += weights[j];
-        const void *const v = visible ? ck_key_row(p, &p->v, b, kv_head, j) : NULL;
         for (int64_t c = 0; visible && o && c < p->value_dim; ++c)
-            o[c] += weights[j] * (double)ck_load(p->v.dtype, v, c);
+            o[c] += weights[j] * element_of(p, &p->v, &p->v_scales, b, kv_head, j, c);
     }
     if (lse) *lse = largest == -INFINITY ? largest : largest + log(sum);
     if (largest == -INFINITY) return CK_OK;

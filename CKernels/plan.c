@@ -55,10 +55,7 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.group = p->kv_heads > 0 ? p->heads / p->kv_heads : 0;
     plan.group_rows = plan.group * p->seqlen_q;
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
-    // The decode kernel has the bits of the f32 panel; where panels take the bf16 dot product, so do few
-    // rows.
-    const bool dots = ops->bf16_dot && ck_suits_dot(p);
-    plan.decodes = plan.group_rows <= ops->decode_rows && !dots && ck_suits_decode(p);
+    plan.decodes = plan.group_rows <= ops->decode_rows && ck_suits_decode(p);
     if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
@@ -89,7 +86,10 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     scratch.block_o = ck_arena_take(arena, panel * p->value_dim, sizeof(float));
     scratch.p = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
     if (ck_adds_to_scores(p)) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
-    if (p->scores.normalize_qk) scratch.key_factors = ck_arena_take(arena, CK_KEY_BLOCK, sizeof(float));
+    if (p->scores.normalize_qk || ck_scales_keys(&p->k, &p->k_scales))
+        scratch.key_factors = ck_arena_take(arena, CK_KEY_BLOCK, sizeof(float));
+    if (ck_scales_keys(&p->v, &p->v_scales))
+        scratch.value_factors = ck_arena_take(arena, CK_KEY_BLOCK, sizeof(float));
     const bool gathers = ck_is_paged(p) && p->pages.page_keys % CK_KEY_BLOCK != 0;
     if (gathers || p->k.dtype != CK_F32)
         scratch.k = ck_arena_take(arena, CK_KEY_BLOCK * p->head_dim, sizeof(float));
@@ -102,7 +102,8 @@ ck_decode_scratch ck_decode_scratch_take(ck_arena *const arena, const ck_attenti
                                          const ck_attention_problem *const p) {
     const int64_t rows = plan->task_rows, tile = rows * CK_DECODE_KEYS_MAX;
     ck_decode_scratch scratch = {0};
-    if (p->q.dtype != CK_F32) scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
+    if (p->q.dtype != CK_F32 || ck_scales_columns(&p->k, &p->k_scales))
+        scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
     scratch.dots = ck_arena_take(arena, tile, sizeof(float));
     scratch.chains = ck_arena_take(arena, tile, sizeof(float));
     scratch.block_o = ck_arena_take(arena, rows * ck_round_up(p->value_dim, CK_VECTOR_MAX), sizeof(float));

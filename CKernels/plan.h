@@ -129,21 +129,23 @@ static inline int64_t ck_part_start(const int64_t count, const int64_t parts, co
 
 // Scratch of one worker of the fused kernel; PQ is the panel's width in query rows.
 typedef struct {
-    float *q;            // Q^T                [panels][head_dim][PQ]
-    float *o;            // O^T of the chunk   [panels][value_dim][PQ]
-    float *o_total;      // O^T of the chunks before, null if there is one chunk only
-    float *state;        // [panels][CK_STATE_FIELDS][PQ]
-    float *block_o;      // the sum of a block of keys that takes several runs [value_dim][PQ]
-    float *p;            // P^T of a block     [KEY_BLOCK][PQ]
-    float *added;        // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
-    float *key_factors;  // inverse norms of a block's keys [KEY_BLOCK], null unless normalize_qk
+    float *q;        // Q^T                [panels][head_dim][PQ]
+    float *o;        // O^T of the chunk   [panels][value_dim][PQ]
+    float *o_total;  // O^T of the chunks before, null if there is one chunk only
+    float *state;    // [panels][CK_STATE_FIELDS][PQ]
+    float *block_o;  // the sum of a block of keys that takes several runs [value_dim][PQ]
+    float *p;        // P^T of a block     [KEY_BLOCK][PQ]
+    float *added;    // bias and mask of a block [KEY_BLOCK][PQ], null if there are none
+    // Of a block's keys [KEY_BLOCK], null where there are none: inverse norms, or scales of 8 bits, which dot
+    // products are multiplied by; scales of values, which P is multiplied by.
+    float *key_factors, *value_factors;
     float *k, *v;  // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if blocks are read
                    // in place
 } ck_fused_scratch;
 
 // Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.
 typedef struct {
-    float *q;        // Q in f32  [rows][head_dim], null if stored so
+    float *q;        // Q as the kernel multiplies it  [rows][head_dim], null if stored so
     float *dots;     // sums of finished chains, then P  [rows][DK]
     float *chains;   // the chains under way  [rows][DK]
     float *block_o;  // the sum of a block of keys  [rows][value_dim rounded up to a vector]

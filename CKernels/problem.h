@@ -149,10 +149,18 @@ static inline float ck_head_value(const ck_head_values *const x, const int64_t h
     return x->count == 0 ? none : x->data[x->count == 1 ? 0 : head];
 }
 
+// Whether an operand of 8 bits has a scale for each key, or for each column.
+static inline bool ck_scales_keys(const ck_operand *const x, const ck_kv_scales *const scales) {
+    return x->dtype == CK_I8 && scales->kind == CK_SCALES_BY_KEY;
+}
+static inline bool ck_scales_columns(const ck_operand *const x, const ck_kv_scales *const scales) {
+    return x->dtype == CK_I8 && scales->kind == CK_SCALES_BY_COLUMN;
+}
+
 // Whether more happens to a dot product than scale and addition.
 static inline bool ck_transforms_scores(const ck_attention_problem *const p) {
     return p->scores.softcap > 0 || p->scores.normalize_qk || p->scores.head_scales.count != 0 ||
-           p->scores.function;
+           p->scores.function || ck_scales_keys(&p->k, &p->k_scales);
 }
 
 // Whether something besides positions masks a key or adds to a score.

@@ -251,8 +251,41 @@ static ck_status check_append(const ck_attention_problem *const p, ck_diagnosis 
 static layout key_layout(const ck_argument argument, const ck_operand *const x,
                          const ck_attention_problem *const p, const int64_t columns) {
     const bool paged = p->pages.page_keys > 0;
-    return operand_layout(argument, x, paged ? p->pages.pool_pages : p->batch, p->kv_heads,
-                          paged ? p->pages.page_keys : p->seqlen_k, columns, p->append.count > 0);
+    layout keys = operand_layout(argument, x, paged ? p->pages.pool_pages : p->batch, p->kv_heads,
+                                 paged ? p->pages.page_keys : p->seqlen_k, columns, p->append.count > 0);
+    keys.types = TYPES_CACHE;
+    return keys;
+}
+
+static ck_status check_scales(const ck_argument argument, const ck_operand *const x,
+                              const ck_kv_scales *const scales, ck_diagnosis *const diagnosis) {
+    if (x->dtype != CK_I8 && is_given(scales->values.data, scales->values.count))
+        return report(diagnosis, CK_BAD_VALUE, argument, -1, x->dtype, CK_I8);
+    if ((uint32_t)scales->kind > CK_SCALES_BY_COLUMN)
+        return report(diagnosis, CK_BAD_VALUE, argument, -1, scales->kind, CK_SCALES_BY_COLUMN);
+    return CK_OK;
+}
+
+static ck_status check_quantised(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
+    ck_status status = check_scales(CK_ARG_K_SCALES, &p->k, &p->k_scales, diagnosis);
+    if (status == CK_OK) status = check_scales(CK_ARG_V_SCALES, &p->v, &p->v_scales, diagnosis);
+    // Norms are taken of what lies in memory.
+    if (status == CK_OK && p->k.dtype == CK_I8 && p->scores.normalize_qk)
+        return report(diagnosis, CK_BAD_DTYPE, CK_ARG_K, -1, CK_I8, CK_F16);
+    return status;
+}
+
+// The scales of K or V of 8 bits; returns how many layouts were added.
+static int scale_layout(const ck_argument argument, const ck_operand *const x,
+                        const ck_kv_scales *const scales, const ck_attention_problem *const p,
+                        const int64_t columns, layout *const target) {
+    if (x->dtype != CK_I8) return 0;
+    if (scales->kind == CK_SCALES_BY_KEY)
+        *target = key_layout(argument, &scales->values, p, 1);
+    else
+        *target = operand_layout(argument, &scales->values, p->batch, p->kv_heads, 1, columns, false);
+    target->types = TYPES_F32;
+    return 1;
 }
 
 // All but the layouts.
@@ -271,16 +304,19 @@ static ck_status check_attention(const ck_kernel kernel, const ck_attention_prob
     if (status == CK_OK) status = check_products(key_sizes, 4, CK_ARG_SEQLEN_K, diagnosis);
     if (status == CK_OK) status = check_products(score_sizes, 2, CK_ARG_SEQLEN_K, diagnosis);
     if (status == CK_OK) status = check_pages(p, check, diagnosis);
+    if (status == CK_OK) status = check_quantised(p, diagnosis);
     return status == CK_OK ? check_append(p, diagnosis) : status;
 }
 
 // At most INPUT_LAYOUTS; returns how many.
-enum { INPUT_LAYOUTS = 10 };
+enum { INPUT_LAYOUTS = 12 };
 static int input_layouts(const ck_attention_problem *const p, layout *const layouts) {
     int count = 0;
     layouts[count++] = operand_layout(CK_ARG_Q, &p->q, p->batch, p->heads, p->seqlen_q, p->head_dim, false);
     layouts[count++] = key_layout(CK_ARG_K, &p->k, p, p->head_dim);
     layouts[count++] = key_layout(CK_ARG_V, &p->v, p, p->value_dim);
+    count += scale_layout(CK_ARG_K_SCALES, &p->k, &p->k_scales, p, p->head_dim, layouts + count);
+    count += scale_layout(CK_ARG_V_SCALES, &p->v, &p->v_scales, p, p->value_dim, layouts + count);
     if (p->append.count > 0) {
         const ck_kv_append *const x = &p->append;
         layouts[count++] =
@@ -335,6 +371,7 @@ ck_status ck_maps_validate(const ck_attention_problem *const problem, const ck_a
     ck_attention_problem p = *problem;
     p.v = p.o = p.lse = p.weights = (ck_operand){0};
     p.append = (ck_kv_append){0};
+    p.v_scales = (ck_kv_scales){0};
     p.value_dim = 0;
     ck_status status = check_attention(CK_BLOCKED, &p, check, diagnosis);
     if (status == CK_OK) status = check_map_sizes(&p, m, diagnosis);

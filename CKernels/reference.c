@@ -30,6 +30,15 @@ static const float *f32_row(const ck_dtype dtype, const void *const row, const i
     return scratch;
 }
 
+// The same of a key of K or V, which may be of 8 bits.
+static const float *key_row(const ck_attention_problem *const p, const ck_operand *const x, const int64_t b,
+                            const int64_t kv_head, const int64_t key, const int64_t columns,
+                            float *const scratch) {
+    const float *const row = f32_row(x->dtype, ck_key_row(p, x, b, kv_head, key), columns, scratch);
+    if (x->dtype == CK_I8) ck_scale_rows(p, x, b, kv_head, key, key + 1, columns, scratch);
+    return row;
+}
+
 // Masked slots hold -0 in the weights: they add nothing, and pass 3 leaves their V alone.
 #define MASKED_WEIGHT (-0.0f)
 
@@ -99,7 +108,7 @@ static void compute_scores(const naive_run *const run, const int64_t b, const in
             float *const score = &scores[i * p->seqlen_k + j];
             *score = -INFINITY;
             if (j < seen.low || j >= seen.high || !is_visible(p, b, h, i, j)) continue;
-            const float *const k = f32_row(p->k.dtype, ck_key_row(p, &p->k, b, kv_head, j), p->head_dim, key);
+            const float *const k = key_row(p, &p->k, b, kv_head, j, p->head_dim, key);
             *score = score_of(p, q, k, b, h, i, j);
         }
     }
@@ -139,8 +148,7 @@ static void compute_values(const naive_run *const run, const int64_t b, const in
         for (int64_t j = 0; j < p->seqlen_k; ++j) {
             const float weight = weights[i * p->seqlen_k + j];
             if (weight == 0 && signbit(weight)) continue;
-            const float *const v =
-                f32_row(p->v.dtype, ck_key_row(p, &p->v, b, kv_head, j), p->value_dim, value);
+            const float *const v = key_row(p, &p->v, b, kv_head, j, p->value_dim, value);
             for (int64_t c = 0; c < p->value_dim; ++c) sums[c] += weight * v[c];
         }
         void *const o = ck_row(&p->o, b, h, i);

@@ -141,6 +141,8 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_INDICES,
     CK_ARG_PROBABILITY,
     CK_ARG_KV_STARTS,
+    CK_ARG_K_SCALES,
+    CK_ARG_V_SCALES,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,
@@ -233,7 +235,7 @@ typedef enum CK_ENUM ck_kernel {
 // A 4-D array [batch, head, row, column] inside `count` elements of type `dtype` at `data`. Element
 // (b, h, i, c) is data[offset + b*batch_stride + h*head_stride + i*row_stride + c]. Strides may be
 // zero (inputs: broadcast over batch or head) or negative. Q, K, V and O each take CK_F32, CK_BF16 or
-// CK_F16, in any combination; lse and weights are CK_F32.
+// CK_F16, in any combination, K and V also CK_I8 with ck_kv_scales; lse and weights are CK_F32.
 typedef struct ck_operand {
     void *_Nullable data;
     int64_t count;
@@ -280,17 +282,27 @@ typedef struct ck_kv_pages {
 
 // Rows that the call writes into K and V before it attends: the last `count` keys of each sequence,
 // kv_lengths[b] - count ..< kv_lengths[b] (seqlen_k where no lengths are given). Each is CK_F32, CK_BF16 or
-// CK_F16 and is rounded to the type of the cache. All zero: K and V are read only.
+// CK_F16 and is rounded to the type of the cache, or quantised to 8 bits: by keys to the largest magnitude of its row
+// over 127, which becomes its scale (0 where that is below 2^-100; a row with NaN or Inf gets the scale NaN), by
+// columns to the scales there are, at most 127 of them, NaN to 0. All zero: K and V are read only.
 typedef struct ck_kv_append {
     int64_t count;
     ck_operand k;  // [batch, kv_heads, count, head_dim]
     ck_operand v;  // [batch, kv_heads, count, value_dim]
 } ck_kv_append;
 
-// Key j is visible to query i of (b, h) when all of these hold: j < kv_lengths[b] (if given), the
-// causal rule, the mask, and bias > -inf. Memory of keys and values that no query sees, and bias
-// entries of masked slots, are never read into a result. A row with no visible key gets O = 0 and
-// lse = -inf. Query head h reads KV head h / (heads / kv_heads).
+// K or V of CK_I8: element c of a key stands for its integer times a scale, of its key or of its column.
+typedef enum CK_ENUM ck_scale_kind {
+    CK_SCALES_BY_KEY = 0,  // [batch, kv_heads, seqlen_k, 1]; with pages a pool like K's, found by the same table
+    CK_SCALES_BY_COLUMN,   // [batch, kv_heads, 1, head_dim or value_dim]
+} ck_scale_kind;
+
+// CK_F32, finite and 0 or more. By key they are written where rows are appended. All zero: the operand is not CK_I8.
+typedef struct ck_kv_scales {
+    ck_scale_kind kind;
+    ck_operand values;
+} ck_kv_scales;
+
 // One integer a sequence: `count` is the batch. Data null and count 0: not given.
 typedef struct ck_lengths {
     const int64_t *_Nullable data;
@@ -379,9 +391,10 @@ typedef struct ck_attention_problem {
     int64_t kv_lengths_count;
     ck_kv_pages pages;
     ck_kv_append append;
+    ck_kv_scales k_scales, v_scales;  // where K, or V, is CK_I8; K then without normalize_qk
     // For bf16 Q, K and V where the ISA has a bf16 dot product, which takes probabilities rounded to
     // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
-    // the speed. Either way decode equals prefill; with true, few query rows a KV head have a faster kernel.
+    // the speed. Either way decode equals prefill.
     bool f32_probabilities;
     // All of the following are off when zero.
     ck_causal alignment;  // the offset of positions without causality; CK_CAUSAL_NONE: 0

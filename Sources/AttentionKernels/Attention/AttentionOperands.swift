@@ -4,23 +4,23 @@
 public struct AttentionInput: ~Escapable {
     let start: UnsafeRawPointer?
     let count: Int
-    let dataType: DataType
+    let format: MatrixFormat
     let layout: AttentionLayout
 
     /// The elements of `elements` laid out as `layout`, which the call checks.
     @_lifetime(copy elements)
     public init<Element: TensorElement>(_ elements: Span<Element>, _ layout: AttentionLayout) {
         (start, count) = elements.withUnsafeBufferPointer { (UnsafeRawPointer($0.baseAddress), $0.count) }
-        dataType = Element.dataType
+        format = Element.format
         self.layout = layout
     }
 
     /// Elements whose owner the caller keeps alive.
     @_lifetime(immortal)
-    init(unsafe start: UnsafeRawPointer?, count: Int, _ dataType: DataType, _ layout: AttentionLayout) {
+    init(unsafe start: UnsafeRawPointer?, count: Int, _ format: MatrixFormat, _ layout: AttentionLayout) {
         self.start = start
         self.count = count
-        self.dataType = dataType
+        self.format = format
         self.layout = layout
     }
 }

@@ -6,33 +6,33 @@ import CKernels
 struct OutputPlace {
     let start: UnsafeMutableRawPointer?
     let count: Int
-    let dataType: DataType
+    let format: MatrixFormat
     let layout: AttentionLayout
 
     init(_ output: borrowing AttentionOutput) {
         start = output.start
         count = output.count
-        dataType = output.dataType
+        format = MatrixFormat(output.dataType)
         layout = output.layout
     }
 
     /// Memory whose owner the caller keeps alive.
-    init(unsafe start: UnsafeMutableRawPointer?, count: Int, _ dataType: DataType, _ layout: AttentionLayout) {
+    init(unsafe start: UnsafeMutableRawPointer?, count: Int, _ format: MatrixFormat, _ layout: AttentionLayout) {
         self.start = start
         self.count = count
-        self.dataType = dataType
+        self.format = format
         self.layout = layout
     }
 
     /// A contiguous output that does not exist yet.
-    init(measuring layout: AttentionLayout, _ dataType: DataType) {
+    init(measuring layout: AttentionLayout, _ format: MatrixFormat) {
         start = nil
-        self.dataType = dataType
+        self.format = format
         count = layout.elementCount
         self.layout = layout
     }
 
-    var cOperand: ck_operand { ck_operand(start, count, dataType, layout) }
+    var cOperand: ck_operand { ck_operand(start, count, format, layout) }
 }
 
 /// The outputs of one call.
@@ -119,11 +119,11 @@ extension AttentionProblem {
 
     /// Outputs that do not exist yet; those of the attention are of `type`, or of the query's.
     func placesToMeasure(_ outputs: AttentionOutputs, as type: DataType?) -> OutputPlaces {
-        func place(width: Int, _ dataType: DataType = .float32) -> OutputPlace {
-            OutputPlace(measuring: .bhsd(batch: batch, heads: heads, length: queryLength, width: width), dataType)
+        func place(width: Int, _ format: MatrixFormat = .float32) -> OutputPlace {
+            OutputPlace(measuring: .bhsd(batch: batch, heads: heads, length: queryLength, width: width), format)
         }
         return OutputPlaces(
-            output: place(width: valueDim, type ?? query.dataType),
+            output: place(width: valueDim, type.map(MatrixFormat.init) ?? query.format),
             lse: outputs.contains(.lse) ? place(width: 1) : nil,
             weights: outputs.contains(.weights) ? place(width: keyLength) : nil)
     }
@@ -149,16 +149,16 @@ extension AttentionProblem {
 extension AttentionInput {
     /// C's operands are shared by inputs and outputs; it never writes to an input.
     fileprivate var cOperand: ck_operand {
-        ck_operand(UnsafeMutableRawPointer(mutating: start), count, dataType, layout)
+        ck_operand(UnsafeMutableRawPointer(mutating: start), count, format, layout)
     }
 }
 
 extension ck_operand {
     init(
-        _ data: UnsafeMutableRawPointer?, _ count: Int, _ dataType: DataType, _ layout: AttentionLayout
+        _ data: UnsafeMutableRawPointer?, _ count: Int, _ format: MatrixFormat, _ layout: AttentionLayout
     ) {
         self.init(
             data: data, count: Int64(count), offset: Int64(layout.offset), batch_stride: Int64(layout.batchStride),
-            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride), dtype: dataType.cValue)
+            head_stride: Int64(layout.headStride), row_stride: Int64(layout.rowStride), dtype: format.cValue)
     }
 }

@@ -4,7 +4,7 @@ struct AttentionTensorCall {
         private let owner: AnyObject
         private let start: UnsafeRawPointer
         private let count: Int
-        private let dataType: DataType
+        private let format: MatrixFormat
         let shape: [Int]
         let layout: AttentionLayout
 
@@ -15,21 +15,21 @@ struct AttentionTensorCall {
             owner = storage
             start = UnsafeRawPointer(storage.start)
             count = storage.count
-            dataType = Element.dataType
+            format = Element.format
             shape = view.shape
             layout = try AttentionLayout(argument, shape: view.shape, strides: view.strides, offset: view.offset)
         }
 
         /// The same for rows to be appended to a cache.
         var newRows: CacheInput.NewRows {
-            CacheInput.NewRows(start: start, count: count, dataType: dataType, layout: layout)
+            CacheInput.NewRows(start: start, count: count, format: format, layout: layout)
         }
 
         /// The elements; whoever holds `self` keeps them alive.
         var input: AttentionInput {
             @_lifetime(borrow self)
             get {
-                let input = AttentionInput(unsafe: start, count: count, dataType, layout)
+                let input = AttentionInput(unsafe: start, count: count, format, layout)
                 return _overrideLifetime(input, borrowing: self)
             }
         }
@@ -111,7 +111,7 @@ extension OutputPlace {
     init<Element: TensorElement>(_ tensor: borrowing TypedTensor<Element>, _ layout: AttentionLayout) {
         start = UnsafeMutableRawPointer(tensor.storage.start)
         count = tensor.count
-        dataType = Element.dataType
+        format = Element.format
         self.layout = layout
     }
 }

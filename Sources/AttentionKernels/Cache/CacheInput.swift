@@ -7,11 +7,25 @@ struct CacheInput {
     struct NewRows {
         let start: UnsafeRawPointer?
         let count: Int
-        let dataType: DataType
+        let format: MatrixFormat
         let layout: AttentionLayout
 
         var cOperand: ck_operand {
-            ck_operand(UnsafeMutableRawPointer(mutating: start), count, dataType, layout)
+            ck_operand(UnsafeMutableRawPointer(mutating: start), count, format, layout)
+        }
+    }
+
+    /// The scales of keys or values of 8 bits: a number a key, or a column.
+    struct Scales {
+        let start: UnsafeMutablePointer<Float>
+        let count: Int
+        let layout: AttentionLayout
+        let areOfColumns: Bool
+
+        var cScales: ck_kv_scales {
+            ck_kv_scales(
+                kind: areOfColumns ? .CK_SCALES_BY_COLUMN : .CK_SCALES_BY_KEY,
+                values: ck_operand(UnsafeMutableRawPointer(start), count, .float32, layout))
         }
     }
 
@@ -25,6 +39,7 @@ struct CacheInput {
     }
 
     var pages: Pages?
+    var scales: (key: Scales, value: Scales)?
     var newRows: (key: NewRows, value: NewRows)?
 
     func set(_ problem: inout ck_attention_problem) {
@@ -33,6 +48,10 @@ struct CacheInput {
                 page_keys: Int64(pages.length), pool_pages: Int64(pages.poolCount), table: pages.table,
                 table_count: Int64(pages.tableCount), table_stride: Int64(pages.countPerSequence),
                 table_pages: Int64(pages.countPerSequence))
+        }
+        if let scales {
+            problem.k_scales = scales.key.cScales
+            problem.v_scales = scales.value.cScales
         }
         if let newRows {
             problem.append = ck_kv_append(

@@ -10,7 +10,12 @@
 /// Each sequence of the batch has its own length. A query at position `p` of a sequence sees its keys up to `p`,
 /// whatever was appended in one call or in many: the output has the same bits as that of one causal call over all
 /// tokens, and the same for either storage.
-public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
+///
+/// A cache of `Int8` holds integers and scales. An element becomes the nearest integer to its quotient by the scale, and
+/// counts as that integer times the scale. Without further ado each key, and each value, of each head has a scale of its
+/// own, its row's largest magnitude over 127: no element errs by more than 1/254 of that. Or each column has the scale
+/// given for it, for all sequences, and quotients beyond 127 become 127.
+public struct KeyValueCache<Element: CacheElement>: ~Copyable, Sendable {
     /// How the rows lie in memory.
     public enum Storage: Sendable, Hashable {
         /// Room for `capacity` keys of every sequence, one after the other.
@@ -36,6 +41,7 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
     public private(set) var lengths: [Int]
     private let keys: AlignedStorage<Element>
     private let values: AlignedStorage<Element>
+    private let scales: CacheScales?
     private var pages: PageAllocator?
     /// How many keys before its own a query sees in a ring, and how many keys a call may append.
     let ring: (window: Int, step: Int)?
@@ -44,12 +50,18 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
 
     /// An empty cache.
     ///
-    /// - Throws: ``KernelError`` if a size is negative, or the memory is too large or not there.
+    /// - Parameters:
+    ///   - valueDim: nil for `headDim`.
+    ///   - keyScales: of `Int8` alone: `[kvHeads, headDim]`, finite and 0 or more; nil: by key.
+    ///   - valueScales: the same for values, `[kvHeads, valueDim]`.
+    /// - Throws: ``KernelError`` if a size is negative, the memory is too large or not there, or the scales are not as
+    ///   said.
     /// - Complexity: takes `batch · kvHeads · capacity · (headDim + valueDim)` elements, or
     ///   `count · length · kvHeads · (headDim + valueDim)` in pages; of a ring for `batch` times `window + step` keys and
-    ///   at most two pages of up to 128.
+    ///   at most two pages of up to 128. Of `Int8`, two numbers of `Float` more for each key and head.
     public init(
-        batch: Int, kvHeads: Int, capacity: Int, headDim: Int, valueDim: Int? = nil, storage: Storage = .contiguous
+        batch: Int, kvHeads: Int, capacity: Int, headDim: Int, valueDim: Int? = nil, storage: Storage = .contiguous,
+        keyScales: Tensor? = nil, valueScales: Tensor? = nil
     ) throws(KernelError) {
         let valueDim = valueDim ?? headDim
         for (size, argument) in [
@@ -87,6 +99,8 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         }
         let keys = try TensorShape.allocate(rows + [headDim], of: Element.self)
         let values = try TensorShape.allocate(rows + [valueDim], of: Element.self)
+        let scales = try CacheScales.make(
+            Element.format, rows, kvHeads: kvHeads, (headDim, valueDim), ofColumns: (keyScales, valueScales))
         self.batch = batch
         self.kvHeads = kvHeads
         self.capacity = capacity
@@ -94,6 +108,7 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         self.valueDim = valueDim
         self.keys = keys
         self.values = values
+        self.scales = scales
         self.pages = pages
         self.ring = ring
         lengths = Array(repeating: 0, count: batch)
@@ -178,15 +193,15 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         let length = lengths[source]
         longest[target] = longest[source]
         for head in 0..<kvHeads {
-            for (storage, width) in [(keys, headDim), (values, valueDim)] {
-                var row = 0
-                while row < length {
-                    // Rows of a head lie together as far as a page goes.
-                    let run = min(length - row, pages.map { $0.pageLength - row % $0.pageLength } ?? length)
-                    (storage.start + index(target, head, row) * width)
-                        .update(from: storage.start + index(source, head, row) * width, count: run * width)
-                    row += run
-                }
+            var row = 0
+            while row < length {
+                // Rows of a head lie together as far as a page goes.
+                let run = min(length - row, pages.map { $0.pageLength - row % $0.pageLength } ?? length)
+                let (from, to) = (index(source, head, row), index(target, head, row))
+                keys.copyRows(from, to: to, count: run, width: headDim)
+                values.copyRows(from, to: to, count: run, width: valueDim)
+                scales?.copyRows(from, to: to, count: run)
+                row += run
             }
         }
     }
@@ -206,7 +221,7 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
         // A loop: where `reduce` is not specialised, it allocates.
         var length = 0
         for sequence in sequences { length = max(length, lengths[sequence]) }
-        func input(_ storage: AlignedStorage<Element>, width: Int) -> AttentionLayout {
+        func input(width: Int) -> AttentionLayout {
             let rows = pages?.pageLength ?? capacity
             var layout = AttentionLayout.bhsd(batch: sequences.count, heads: kvHeads, length: rows, width: width)
             layout.length = length
@@ -214,11 +229,11 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
             return layout
         }
         let key = AttentionInput(
-            unsafe: UnsafeRawPointer(keys.start), count: keys.count, Element.dataType, input(keys, width: headDim))
+            unsafe: UnsafeRawPointer(keys.start), count: keys.count, Element.format, input(width: headDim))
         let value = AttentionInput(
-            unsafe: UnsafeRawPointer(values.start), count: values.count, Element.dataType,
-            input(values, width: valueDim))
-        guard let pages else { return try body(key, value, CacheInput(newRows: newRows)) }
+            unsafe: UnsafeRawPointer(values.start), count: values.count, Element.format, input(width: valueDim))
+        let scales = scales?.inputs(input(width: 1))
+        guard let pages else { return try body(key, value, CacheInput(scales: scales, newRows: newRows)) }
         var outcome: Swift.Result<Result, KernelError>?
         pages.table.withUnsafeBufferPointer { table in
             guard let start = table.baseAddress else { return }
@@ -227,10 +242,10 @@ public struct KeyValueCache<Element: TensorElement>: ~Copyable, Sendable {
                 length: pages.pageLength, poolCount: pages.poolCount, table: start + first,
                 tableCount: table.count - first, countPerSequence: pages.countPerSequence)
             outcome = Swift.Result { () throws(KernelError) -> Result in
-                try body(key, value, CacheInput(pages: input, newRows: newRows))
+                try body(key, value, CacheInput(pages: input, scales: scales, newRows: newRows))
             }
         }
         if let outcome { return try outcome.get() }
-        return try body(key, value, CacheInput(newRows: newRows))
+        return try body(key, value, CacheInput(scales: scales, newRows: newRows))
     }
 }

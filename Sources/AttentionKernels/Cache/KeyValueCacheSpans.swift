@@ -56,10 +56,10 @@ extension KeyValueCache {
         try requireRing(queries: query.layout.length, causality)
         let places = OutputPlaces(output: output, lse: nil, weights: nil)
         // A closure may not capture what cannot escape; whoever called keeps the query alive.
-        let (start, count, type, layout) = (query.start, query.count, query.dataType, query.layout)
+        let (start, count, format, layout) = (query.start, query.count, query.format, query.layout)
         try withOperands(sequences, newRows: rows) { key, value, input throws(KernelError) in
             var problem = AttentionProblem(
-                query: AttentionInput(unsafe: start, count: count, type, layout), key: key, value: value,
+                query: AttentionInput(unsafe: start, count: count, format, layout), key: key, value: value,
                 causality: causality, scale: scale, keyLengths: lengths.span.extracting(sequences))
             problem.cache = input
             problem.visibility.window = narrowed(nil)
@@ -84,6 +84,6 @@ extension KeyValueCache {
 extension CacheInput.NewRows {
     /// Rows whose owner the caller keeps alive.
     init(_ input: AttentionInput) {
-        self.init(start: input.start, count: input.count, dataType: input.dataType, layout: input.layout)
+        self.init(start: input.start, count: input.count, format: input.format, layout: input.layout)
     }
 }

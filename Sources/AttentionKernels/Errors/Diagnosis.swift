@@ -95,6 +95,7 @@ extension KernelError {
             case (.c, .CK_I32): "Int32, Float, BFloat16 or Float16"
             case (.c, _), (.residual, _): "Float, BFloat16 or Float16"
             case (_, .CK_F32): "Float"
+            case (_, .CK_I8): "Float, BFloat16 or Float16, or of a cache Int8"
             case (_, .CK_I32): "Int32"
             default: "Float, BFloat16 or Float16"
             }
@@ -255,6 +256,8 @@ extension KernelError.Argument {
             case .CK_ARG_INDICES: .indices
             case .CK_ARG_PROBABILITY: .probability
             case .CK_ARG_KV_STARTS: .keyStarts
+            case .CK_ARG_K_SCALES: .keyScales
+            case .CK_ARG_V_SCALES: .valueScales
             }
     }
 }

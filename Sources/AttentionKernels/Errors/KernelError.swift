@@ -84,7 +84,7 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case pages, newKey, newValue, sequences, capacity
         case alignment, windowLeft, windowRight, queryLengths, prefixLengths, querySegments, keySegments, blocks
         case softcap, headScales, alibiSlopes, sinks
-        case states, window, keyStarts
+        case states, window, keyStarts, keyScales, valueScales
         case mapQueries, mapKeys, columnMass, entropy, topCount, topWeights, topKeys, cell, heatMap
         case rows, columns, x, y, copy, normScale, normShift, epsilon
         case rotated, cosines, sines, positions, table, ids, positionTable, added, offsets, indices, probability

@@ -21,6 +21,11 @@ final class AlignedStorage<Element: BitwiseCopyable>: @unchecked Sendable {
         deallocateAligned(bytes)
     }
 
+    /// Copies `count` rows of `width` elements from row `source` on to those from `target` on.
+    func copyRows(_ source: Int, to target: Int, count: Int, width: Int) {
+        (start + target * width).update(from: start + source * width, count: count * width)
+    }
+
     /// A copy with one owner. Ends the process if there is not enough memory, as copying an array does.
     func copy() -> AlignedStorage {
         guard let copy = AlignedStorage(uninitializedCount: count) else {

@@ -19,11 +19,17 @@ public enum DataType: String, Sendable, Hashable, CaseIterable, Codable {
     }
 }
 
+/// An element of a ``KeyValueCache``: a ``TensorElement``, or `Int8` with scales. There is nothing else to conform to this
+/// protocol.
+public protocol CacheElement: TensorScalar {}
+
+extension Int8: CacheElement {}
+
 /// An element of a floating-point tensor: `Float`, ``BFloat16`` or `Float16`.
 ///
 /// The kernels read and write these types in memory and compute in `Float`. There is nothing to conform to this
 /// protocol but the types of ``DataType``.
-public protocol TensorElement: TensorScalar where Product == Self {
+public protocol TensorElement: CacheElement where Product == Self {
     /// What the kernels call this type.
     static var dataType: DataType { get }
     /// `value`, rounded to nearest, ties to even.

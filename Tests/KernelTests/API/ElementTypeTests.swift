@@ -94,7 +94,9 @@ import Testing
             (\.q, .CK_ARG_Q), (\.k, .CK_ARG_K), (\.v, .CK_ARG_V), (\.o, .CK_ARG_O),
         ]
         for (operand, argument) in operands {
-            for type in [ck_dtype.CK_I8, .CK_I32, .CK_Q8_0, CErrorTests.unknown(ck_dtype.self)] {
+            // Keys and values may be of 8 bits, with scales.
+            let mayBe8Bits = argument == .CK_ARG_K || argument == .CK_ARG_V
+            for type in [mayBe8Bits ? .CK_I32 : ck_dtype.CK_I8, .CK_I32, .CK_Q8_0, CErrorTests.unknown(ck_dtype.self)] {
                 CErrorTests.withProblem { problem in
                     problem[keyPath: operand].dtype = type
                     #expect(CErrorTests.forward(&problem) == (.CK_BAD_DTYPE, argument))
