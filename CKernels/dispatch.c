@@ -1,7 +1,8 @@
 // The ordered list of ISA tables, best first: the first one this CPU supports is the default. CK_ISA
-// in the environment overrides the default; a call's own choice overrides both.
+// in the environment of the first call overrides the default; a call's own choice overrides both.
 #include "dispatch.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,19 +60,32 @@ static const ck_ops *table_of(const ck_isa isa) {
     return NULL;
 }
 
-ck_status ck_isa_resolve(const ck_isa isa, ck_isa *const resolved) {
-    ck_isa wanted = isa;
-    if (wanted == CK_ISA_AUTO) {
-        const char *const override = getenv("CK_ISA");
-        if (!override || !*override || strcmp(override, "auto") == 0) {
-            *resolved = ck_isa_at(0);
-            return CK_OK;
-        }
-        wanted = ck_isa_named(override);
-        if (wanted == CK_ISA_AUTO) return CK_ISA_UNAVAILABLE;
+static bool can_run(const ck_isa isa) { return table_of(isa) && ck_cpu_supports(isa); }
+
+// What CK_ISA_AUTO stands for; itself if the environment names nothing that can run here. Read once: asking
+// the environment takes as long as the product of two 16 x 16 matrices.
+static ck_isa preferred;
+static pthread_once_t preferred_once = PTHREAD_ONCE_INIT;
+
+static void read_preferred(void) {
+    const char *const override = getenv("CK_ISA");
+    if (!override || !*override || strcmp(override, "auto") == 0) {
+        preferred = ck_isa_at(0);
+        return;
     }
-    if (!table_of(wanted) || !ck_cpu_supports(wanted)) return CK_ISA_UNAVAILABLE;
-    *resolved = wanted;
+    const ck_isa named = ck_isa_named(override);
+    preferred = can_run(named) ? named : CK_ISA_AUTO;
+}
+
+ck_status ck_isa_resolve(const ck_isa isa, ck_isa *const resolved) {
+    if (isa != CK_ISA_AUTO) {
+        if (!can_run(isa)) return CK_ISA_UNAVAILABLE;
+        *resolved = isa;
+        return CK_OK;
+    }
+    pthread_once(&preferred_once, read_preferred);
+    if (preferred == CK_ISA_AUTO) return CK_ISA_UNAVAILABLE;
+    *resolved = preferred;
     return CK_OK;
 }
 

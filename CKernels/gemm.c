@@ -1,5 +1,6 @@
 // C = epilogue(alpha A B + beta C): the plan, its memory, and tasks of strips x parts (gemm_task.c) on the
-// threads.
+// threads. A call of a small product costs what its validation and plan cost, so both are written to be
+// cheap: no division, no look at the environment, no heap.
 #include "gemm.h"
 
 #include "driver.h"
@@ -8,17 +9,22 @@
 #include "problem.h"
 #include "reference.h"
 
+static void *take(ck_arena *const arena, const int64_t count, const size_t size) {
+    return count == 0 ? NULL : ck_arena_take(arena, count, size);
+}
+
 static ck_gemm_scratch scratch_take(ck_arena *const arena, const ck_gemm_plan *const plan) {
-    return (ck_gemm_scratch){.b = ck_arena_take(arena, plan->scratch_b, sizeof(float)),
-                             .a = ck_arena_take(arena, plan->scratch_a, sizeof(float)),
-                             .c = ck_arena_take(arena, plan->scratch_c, sizeof(float)),
-                             .sums = ck_arena_take(arena, plan->scratch_sums, sizeof(float)),
-                             .stored = ck_arena_take(arena, plan->scratch_stored, 1)};
+    return (ck_gemm_scratch){.b = take(arena, plan->scratch_b, sizeof(float)),
+                             .a = take(arena, plan->scratch_a, sizeof(float)),
+                             .c = take(arena, plan->scratch_c, sizeof(float)),
+                             .sums = take(arena, plan->scratch_sums, sizeof(float)),
+                             .stored = take(arena, plan->scratch_stored, 1)};
 }
 
 ck_gemm_serial ck_gemm_serial_take(ck_arena *const arena, const ck_ops *const ops,
                                    const ck_gemm_operation *const largest) {
-    const ck_gemm_shape shape = ck_gemm_shape_of(largest, 1);
+    ck_gemm_shape shape = ck_gemm_shape_of(largest, 1);
+    shape.or_smaller = true;
     ck_gemm_serial serial = {.plan = ck_plan_gemm(ops, &shape, 1)};
     serial.scratch = scratch_take(arena, &serial.plan);
     return serial;
@@ -87,10 +93,11 @@ static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const a
 
 static void gemm_index(void *const context, const int64_t index, const int32_t worker) {
     const gemm_run *const run = context;
-    const int64_t grid = run->plan.strips * run->plan.parts, rest = index % grid;
-    const ck_gemm_operation operation = operation_of(run->problem, index / grid);
-    ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, rest / run->plan.parts,
-                 rest % run->plan.parts);
+    const int64_t parts = run->plan.parts, grid = run->plan.strips * parts;
+    const int64_t matrix = grid == 1 ? index : index / grid, rest = index - matrix * grid;
+    const int64_t strip = parts == 1 ? rest : rest / parts;
+    const ck_gemm_operation operation = operation_of(run->problem, matrix);
+    ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, strip, rest - strip * parts);
 }
 
 static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const problem,
@@ -123,6 +130,9 @@ ck_status ck_gemm_workspace(const ck_kernel kernel, const ck_gemm_problem *const
                    diagnosis ? diagnosis : &unused);
 }
 
+// Scratch of this size is taken from the stack if the caller gives none: B^T of 64 x 64.
+#define STACK_SCRATCH (20 * 1024)
+
 ck_status ck_gemm(const ck_kernel kernel, const ck_gemm_problem *const problem,
                   const ck_options *const options, ck_diagnosis *const diagnosis) {
     ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
@@ -135,6 +145,11 @@ ck_status ck_gemm(const ck_kernel kernel, const ck_gemm_problem *const problem,
     if (kernel == CK_NAIVE) {
         ck_gemm_naive(problem, resolved.threads);
         return CK_OK;
+    }
+    _Alignas(CK_ALIGNMENT) char stack[STACK_SCRATCH];
+    if (!resolved.workspace && bytes <= sizeof stack) {
+        resolved.workspace = stack;
+        resolved.workspace_bytes = sizeof stack;
     }
     ck_arena arena;
     void *owned;

@@ -59,9 +59,21 @@ static inline bool extent(const layout *const x, int64_t *const low, int64_t *co
     return true;
 }
 
+// The usual case of is_injective: each axis steps over all that the ones after it reach.
+static inline bool is_in_order(const layout *const x) {
+    int64_t reached = 1;
+    for (int axis = 3; axis >= 0; --axis) {
+        if (x->sizes[axis] <= 1) continue;
+        if (magnitude(x->strides[axis]) < reached) return false;
+        reached += (x->sizes[axis] - 1) * magnitude(x->strides[axis]);
+    }
+    return true;
+}
+
 // Whether no two elements share memory: with the axes sorted by stride, each must step over all that
 // the smaller ones reach. Sufficient, and exact for every layout made of slices of one array.
 static inline bool is_injective(const layout *const x, int32_t *const bad_axis, int64_t *const needed) {
+    if (is_in_order(x)) return true;
     int order[4] = {3, 2, 1, 0};
     for (int i = 1; i < 4; ++i) {
         for (int j = i; j > 0 && magnitude(x->strides[order[j]]) < magnitude(x->strides[order[j - 1]]); --j) {
@@ -139,9 +151,11 @@ static inline ck_status check_layouts(layout *const layouts, const int count, co
         if (status != CK_OK) return status;
     }
     for (int i = 0; i < count; ++i) {
+        const layout *const x = &layouts[i];
+        if (!x->is_output) continue;
         for (int j = 0; j < count; ++j) {
-            const layout *const x = &layouts[i], *const y = &layouts[j];
-            if (i == j || !x->is_output) continue;
+            const layout *const y = &layouts[j];
+            if (i == j) continue;
             if (x->first_byte < y->end_byte && y->first_byte < x->end_byte) {
                 const ck_status status = report(diagnosis, CK_OVERLAP, x->argument, -1, 0, 0);
                 diagnosis->other = y->argument;

@@ -14,9 +14,15 @@ static inline int64_t ck_round_up(const int64_t value, const int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+// The same for the lanes of an ISA, a power of two, without a division.
+static inline int64_t ck_round_to_lanes(const int64_t value, const int64_t lanes) {
+    return (value + lanes - 1) & -lanes;
+}
+
 static inline int64_t ck_round_down(const int64_t value, const int64_t multiple) {
     return value / multiple * multiple;
 }
+
 // What a product multiplies: the contents of a 32-bit word of a panel, which are consecutive k of one row
 // of A or one column of B. A step of a tile takes a word of each side.
 typedef enum {
@@ -31,9 +37,19 @@ static inline bool ck_gemm_is_integer(const ck_gemm_kind kind) {
     return kind == CK_GEMM_I16 || kind == CK_GEMM_I8;
 }
 
-// k of a word, and of a block of K.
+// k of a word, a power of two, and of a block of K. No division by it: a plan full of them took as long as a
+// small product.
+static inline int ck_gemm_depth_log2(const ck_gemm_kind kind) {
+    return kind == CK_GEMM_F32 ? 0 : kind == CK_GEMM_I8 ? 2 : 1;
+}
+
 static inline int64_t ck_gemm_depth(const ck_gemm_kind kind) {
-    return kind == CK_GEMM_F32 ? 1 : kind == CK_GEMM_I8 ? 4 : 2;
+    return (int64_t)1 << ck_gemm_depth_log2(kind);
+}
+
+// Words of kc k.
+static inline int64_t ck_gemm_words(const ck_gemm_kind kind, const int64_t kc) {
+    return (kc + ck_gemm_depth(kind) - 1) >> ck_gemm_depth_log2(kind);
 }
 
 static inline int64_t ck_gemm_kc(const ck_gemm_kind kind) { return CK_GEMM_KC * ck_gemm_depth(kind); }
@@ -44,7 +60,8 @@ typedef struct {
     int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
     ck_dtype a_dtype, b_dtype, c_dtype;
     bool packed_b;
-    bool plain;  // no epilogue
+    bool plain;       // no epilogue
+    bool or_smaller;  // the plan serves products of fewer rows, columns and k too
 } ck_gemm_shape;
 
 typedef enum {
@@ -62,6 +79,7 @@ typedef struct {
     ck_gemm_kind kind;
     ck_gemm_path path;
     bool packs_a, packs_b;
+    bool is_block;          // one task of one block: A and B as they lie, without a scratch
     bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows
     int64_t strip_columns, part_rows;                       // of the largest task
@@ -92,7 +110,8 @@ static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
                            .b_dtype = s->a_dtype,
                            .c_dtype = s->c_dtype,
                            .packed_b = s->packed_b,
-                           .plain = s->plain};
+                           .plain = s->plain,
+                           .or_smaller = s->or_smaller};
 }
 
 // Whether C can hold the sums of one block of K.
@@ -106,21 +125,25 @@ static inline bool ck_gemm_reads_a(const ck_gemm_plan *const plan, const ck_dtyp
                                    const int64_t k_stride, const int64_t kc) {
     static const ck_dtype native[CK_GEMM_KINDS] = {CK_F32, CK_BF16, CK_I32, CK_I8};
     const bool any_stride = kc <= 1 || (plan->path == CK_GEMM_GEMV && plan->kind == CK_GEMM_F32);
-    return dtype == native[plan->kind] && kc % ck_gemm_depth(plan->kind) == 0 &&
+    return dtype == native[plan->kind] && (kc & (ck_gemm_depth(plan->kind) - 1)) == 0 &&
            (k_stride == 1 || any_stride);
 }
 
 // Lines of words that a panel of kc k takes, within one block of K. A panel of B of CK_GEMM_I8 begins with
 // a line of what the sums of its columns begin at.
 static inline int64_t ck_gemm_lines(const ck_gemm_kind kind, const int64_t kc) {
-    return (kc + ck_gemm_depth(kind) - 1) / ck_gemm_depth(kind) + (kind == CK_GEMM_I8);
+    return ck_gemm_words(kind, kc) + (kind == CK_GEMM_I8);
 }
 
 // And of any k, one block after the other.
 static inline int64_t ck_gemm_panel_lines(const ck_gemm_kind kind, const int64_t k) {
     const int64_t kc = ck_gemm_kc(kind);
+    if (k < kc) return k > 0 ? ck_gemm_lines(kind, k) : 0;
     return k / kc * ck_gemm_lines(kind, kc) + (k % kc > 0 ? ck_gemm_lines(kind, k % kc) : 0);
 }
+
+// Words of B's columns that a thin product reads at a time: their lines are as many streams.
+#define CK_THIN_LINES 8
 
 // First of the units 0 ..< count of part `index` of `parts`, as equal as can be.
 static inline int64_t ck_part_start(const int64_t count, const int64_t parts, const int64_t index) {

@@ -2,7 +2,8 @@
 // needs for itself, one block of K at a time, and shares nothing: there is no barrier, and packing twice
 // costs 4 cycles a vector beside half a cycle for each row it then serves.
 //
-// KC is no choice of the plan: it decides bits (numerics.h).
+// KC is no choice of the plan: it decides bits (numerics.h). A division takes as long as hundreds of FMAs, so
+// the plan of a small product has none.
 #include "plan.h"
 
 #include "gemm_stored.h"
@@ -21,9 +22,13 @@
 #define CACHED_UNPACKED 17000
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
-// Rows up to which a large B is streamed through registers instead of packed, and floats of their sums.
+// Bytes of B that are worth a second thread where few rows read them: 1.5 us at the rate of L3.
+#define MIN_BYTES_PER_THREAD 200000.0
+// Rows up to which a large B is streamed through registers instead of packed, and floats of their sums: 32 KB
+// of L1; half of that, and as much for the packed lines, where these are packed.
 #define THIN_ROWS 32
 #define THIN_SUMS 8192
+#define THIN_PACKED_COLUMNS 512
 
 int64_t ck_gemm_unit(const ck_ops *const ops, const ck_gemm_plan *const plan) {
     return plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
@@ -36,11 +41,11 @@ ck_gemm_kind ck_gemm_kind_of(const ck_ops *const ops, const ck_dtype a, const ck
 }
 
 static int64_t words_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
-    return ck_ceil_div(s->k, ck_gemm_depth(kind));
+    return ck_gemm_words(kind, s->k);
 }
 
 static int64_t lanes_of(const ck_ops *const ops, const int64_t columns) {
-    return ck_round_up(ck_max(columns, 1), ops->lanes);
+    return ck_round_to_lanes(ck_max(columns, 1), ops->lanes);
 }
 
 static bool stores_rows(const ck_gemm_shape *const s) {
@@ -59,11 +64,21 @@ static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, con
     return s->c_column_stride == 1 ? cost : cost + m * n * vectors * 20;
 }
 
+// Whether B, not packed and of floats, streams past so few rows in registers.
+static bool is_vectors(const ck_gemm_shape *const s) {
+    if (s->b_column_stride == 1 && s->m <= CK_GEMV_ROWS) return true;
+    return s->b_k_stride == 1 && s->m <= CK_GEMV_ROWS_ALONG;
+}
+
 // Sums that must be transposed lie in scratch beside a copy of A^T for all of K: for a narrow C^T only.
 static bool better_exchanged(const ck_ops *const ops, const ck_gemm_shape *const s) {
     if (s->packed_b || s->a_dtype == CK_I8 || ck_is_quantised(s->b_dtype)) return false;
+    // Everything lies along the lanes and fills them.
+    if (s->m > CK_GEMV_ROWS && s->b_column_stride == 1 && s->c_column_stride == 1 && s->a_k_stride == 1 &&
+        s->n == lanes_of(ops, s->n))
+        return false;
     const ck_gemm_shape other = ck_gemm_exchange(s);
-    if (s->m <= CK_GEMV_ROWS || s->n <= CK_GEMV_ROWS) return s->n < s->m;
+    if (is_vectors(s) || is_vectors(&other)) return is_vectors(&other) && (s->n < s->m || !is_vectors(s));
     if (s->m > ops->gemm_panel && !stores_rows(&other)) return false;
     return cost_of(ops, &other, true) < cost_of(ops, s, false);
 }
@@ -77,6 +92,7 @@ typedef struct {
 static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const ck_gemm_plan *const plan,
                     const int64_t columns_limit, const double flops) {
     const int64_t unit = ck_gemm_unit(ops, plan), threads = plan->threads;
+    if (threads == 1 && s->n <= columns_limit) return (grid){.strips = 1, .parts = 1};
     const int64_t panels = ck_max(1, ck_ceil_div(s->n, unit));
     const int64_t least = ck_ceil_div(panels, ck_max(1, columns_limit / unit));
     const int64_t rows = plan->path == CK_GEMM_TILES ? ck_ceil_div(s->m, ops->gemm_rows) : 1;
@@ -118,9 +134,8 @@ static ck_gemm_path path_of(const ck_gemm_shape *const s, const ck_gemm_kind kin
         return CK_GEMM_STORED;
     if (s->packed_b || s->k == 0 || ck_gemm_is_integer(kind) || ck_is_quantised(s->b_dtype))
         return CK_GEMM_TILES;
-    if (s->m <= CK_GEMV_ROWS && (s->b_column_stride == 1 || s->b_k_stride == 1)) return CK_GEMM_GEMV;
-    const bool in_place = s->b_column_stride == 1 && s->b_dtype == CK_F32;
-    return s->m <= THIN_ROWS && in_place && !is_small(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
+    if (is_vectors(s)) return CK_GEMM_GEMV;
+    return s->m <= THIN_ROWS && s->b_column_stride == 1 && !is_small(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
 }
 
 // Columns of a strip at most. Tiles: a strip of B takes 3/8 of L2, A and C stream through the rest. The
@@ -131,7 +146,9 @@ static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s
     int64_t columns = ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
     if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED) columns = GEMV_STRIP;
     if (plan->path == CK_GEMM_THIN) columns = THIN_SUMS / s->m;
-    return ck_max(unit, columns / unit * unit);
+    if (plan->path == CK_GEMM_THIN && s->b_dtype != CK_F32)
+        columns = ck_min(columns / 2, THIN_PACKED_COLUMNS);
+    return plan->threads == 1 && s->n <= columns ? columns : ck_max(unit, columns / unit * unit);
 }
 
 static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, ck_gemm_plan *const plan) {
@@ -146,47 +163,63 @@ static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, 
     if (is_stored && !s->packed_b) plan->scratch_stored = ck_stored_bytes(s->b_dtype, ops->gemm_panel, kc);
     if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED || (s->packed_b && !is_stored)) return;
     // The edge of B is packed even where the rest is read in place.
-    const int64_t columns = plan->packs_b ? plan->strip_columns : ops->gemm_panel;
-    plan->scratch_b = ck_gemm_panel_lines(plan->kind, ck_max(1, plan->rows_outside ? s->k : kc)) * columns;
+    const int64_t edge = s->n == lanes_of(ops, s->n) && !s->or_smaller ? 0 : ops->gemm_panel;
+    const int64_t lines = plan->path == CK_GEMM_THIN && plan->packs_b
+                              ? CK_THIN_LINES
+                              : ck_gemm_panel_lines(plan->kind, ck_max(1, plan->rows_outside ? s->k : kc));
+    plan->scratch_b = lines * (plan->packs_b ? plan->strip_columns : edge);
 }
 
 ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const shape, const int32_t threads) {
-    const ck_gemm_shape exchanged = ck_gemm_exchange(shape);
+    ck_gemm_shape exchanged;
     ck_gemm_plan plan = {.exchanged = better_exchanged(ops, shape)};
+    if (plan.exchanged) exchanged = ck_gemm_exchange(shape);
     const ck_gemm_shape *const s = plan.exchanged ? &exchanged : shape;
     plan.kind = ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype);
     const double flops =
         2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
-    const double worth = flops / MIN_FLOPS_PER_THREAD;
+    plan.path = path_of(s, plan.kind);
+    double worth = flops / MIN_FLOPS_PER_THREAD;
+    if (plan.path == CK_GEMM_GEMV)
+        worth = (double)s->batch * (double)s->n * (double)s->k * (double)ck_element_bytes(s->b_dtype) /
+                MIN_BYTES_PER_THREAD;
     plan.threads = worth < 2 ? 1 : worth < threads ? (int32_t)worth : threads;
 
-    plan.path = path_of(s, plan.kind);
-    plan.transposes_c = plan.exchanged && (!s->plain || s->c_dtype != CK_F32 ||
-                                           (plan.path == CK_GEMM_TILES && !stores_rows(s)));
+    const bool in_rows = stores_rows(s) || (plan.path == CK_GEMM_GEMV && s->m <= CK_GEMV_ROWS);
+    plan.transposes_c = plan.exchanged && (!s->plain || s->c_dtype != CK_F32 || !in_rows);
     plan.keeps_sums =
         !plan.transposes_c && !ck_gemm_holds_sums(s->c_dtype, plan.kind) && s->k > ck_gemm_kc(plan.kind);
     const int64_t unit = ck_gemm_unit(ops, &plan);
     const grid cut = grid_of(ops, s, &plan, strip_limit(ops, s, &plan), flops);
     plan.strips = cut.strips;
     plan.parts = cut.parts;
-    plan.strip_columns = ck_ceil_div(ck_max(1, ck_ceil_div(s->n, unit)), plan.strips) * unit;
-    plan.part_rows =
-        ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
+    if (plan.strips == 1 && plan.parts == 1) {
+        plan.strip_columns = s->n <= unit ? unit : ck_ceil_div(s->n, unit) * unit;
+        plan.part_rows = s->m;
+    } else {
+        plan.strip_columns = ck_ceil_div(ck_max(1, ck_ceil_div(s->n, unit)), plan.strips) * unit;
+        plan.part_rows =
+            ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
+    }
 
-    const bool in_place =
-        s->b_column_stride == 1 && (plan.path == CK_GEMM_THIN || reads_in_place(s, plan.part_rows));
+    const bool in_place = s->b_column_stride == 1 && s->b_dtype == CK_F32 &&
+                          (plan.path == CK_GEMM_THIN || reads_in_place(s, plan.part_rows));
     const bool is_stored = ck_is_stored(plan.kind, s->b_dtype, s->packed_b);
     plan.packs_b =
         plan.path != CK_GEMM_GEMV && plan.path != CK_GEMM_STORED && (!s->packed_b || is_stored) && !in_place;
     // All blocks but the last are of KC k.
     const int64_t kc = ck_gemm_kc(plan.kind);
+    const int64_t last = s->k <= kc ? s->k : s->k % kc;
     plan.packs_a = s->k > 0 && (!ck_gemm_reads_a(&plan, s->a_dtype, s->a_k_stride, ck_min(s->k, kc)) ||
-                                !ck_gemm_reads_a(&plan, s->a_dtype, s->a_k_stride, s->k % kc));
+                                !ck_gemm_reads_a(&plan, s->a_dtype, s->a_k_stride, last));
     // Rows that are read along K in one go are streams that the machine follows, and C stays in L1.
     const int64_t l2_floats = ck_machine_info()->l2_bytes / 2 / (int64_t)sizeof(float);
     plan.rows_outside =
         plan.path == CK_GEMM_TILES &&
         (plan.transposes_c || (s->k > kc && words_of(s, plan.kind) * plan.strip_columns <= l2_floats));
     take_scratch(ops, s, &plan);
+    plan.is_block = plan.path == CK_GEMM_TILES && in_place && !s->packed_b && plan.scratch_b == 0 &&
+                    !plan.packs_a && !s->or_smaller && plan.strips * plan.parts == 1 && s->k > 0 &&
+                    s->k <= kc && !plan.transposes_c && !plan.keeps_sums;
     return plan;
 }

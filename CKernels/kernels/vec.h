@@ -156,11 +156,13 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 #define CK_PAIR_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
 #endif
 
-#if CK_VL > 4
-typedef float vf_half __attribute__((ext_vector_type(CK_VL / 2)));
-
-// The first VL / 2 floats at `low`, then those at `high`.
+// The first VL / 2 floats at `low`, then those at `high`; with 4 lanes, all at `low`.
 CK_INLINE vf vf_load_halves(const float *const low, const float *const high) {
+#if CK_VL == 4
+    (void)high;
+    return vf_load(low);
+#else
+    typedef float vf_half __attribute__((ext_vector_type(CK_VL / 2)));
     vf_half a, b;
     __builtin_memcpy(&a, low, sizeof a);
     __builtin_memcpy(&b, high, sizeof b);
@@ -169,8 +171,38 @@ CK_INLINE vf vf_load_halves(const float *const low, const float *const high) {
 #else
     return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 #endif
-}
 #endif
+}
+
+// A slab: SLAB words of each of VL rows. Rows enter as the halves of vectors, vector i those of rows
+// SLAB_LOW(i) and SLAB_HIGH(i), so that no more than SLAB vectors are alive, and the shuffles left are those
+// within 128 bits and one of whole quads. What leaves is word i of all rows.
+#define CK_SLAB (CK_VL == 16 ? 8 : 4)
+#define CK_SLAB_LOW(i) ((i) / 4 * 8 + (i) % 4)
+#define CK_SLAB_HIGH(i) (CK_SLAB_LOW(i) + (CK_VL == 4 ? 0 : 4))
+
+// In-place transposes of 4 x 4 within each 128 bits of four vectors.
+CK_INLINE void vf_transpose_quads(vf w[4]) {
+    const vf a = CK_QUAD_LO(w[0], w[1]), b = CK_QUAD_HI(w[0], w[1]), c = CK_QUAD_LO(w[2], w[3]),
+             d = CK_QUAD_HI(w[2], w[3]);
+    w[0] = CK_PAIR_LO(a, c);
+    w[1] = CK_PAIR_HI(a, c);
+    w[2] = CK_PAIR_LO(b, d);
+    w[3] = CK_PAIR_HI(b, d);
+}
+
+CK_INLINE void vf_transpose_slab(vf w[CK_SLAB]) {
+    vf_transpose_quads(w);
+#if CK_VL == 16
+    vf_transpose_quads(w + 4);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; ++i) {
+        const vf even = CK_EVEN_BLOCKS(w[i], w[i + 4]);
+        w[i + 4] = CK_ODD_BLOCKS(w[i], w[i + 4]);
+        w[i] = even;
+    }
+#endif
+}
 
 // In-place transpose of VL vectors: first 4 x 4 inside each four lanes, then blocks of four lanes change
 // places. Instructions that stay inside four lanes, or move them whole, need no index and no copy.

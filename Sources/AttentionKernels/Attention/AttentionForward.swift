@@ -45,9 +45,6 @@ extension AttentionKernel {
         var cProblem = try problem.cProblem(places)
         try execution.run(
             in: workspace,
-            measure: { options, byteCount, diagnosis in
-                withUnsafePointer(to: options) { ck_attention_workspace(cValue, &cProblem, $0, &byteCount, &diagnosis) }
-            },
             run: { options, diagnosis in
                 withUnsafePointer(to: options) { ck_attention_forward(cValue, &cProblem, $0, &diagnosis) }
             },

@@ -81,7 +81,7 @@ public struct AttentionMaps: Sendable {
         try outputs.allocate()
         maps = outputs.cMaps
         try execution.run(
-            in: nil, measure: measure,
+            in: nil,
             run: { options, diagnosis in
                 withUnsafePointer(to: options) { ck_attention_map(&cProblem, &maps, $0, &diagnosis) }
             },

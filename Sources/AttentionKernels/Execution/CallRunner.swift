@@ -3,28 +3,33 @@ import CKernels
 extension Execution {
     /// Runs one C entry point with a workspace: the caller's if given, else one of this execution's.
     ///
+    /// C checks a problem and plans it before it looks at the workspace, and tells the exact size if it refuses one. So
+    /// nothing is measured before: the call tries the workspace that was used last, and is made again with a new one only
+    /// where that is too small.
+    ///
     /// - Parameters:
     ///   - workspace: the caller's scratch memory; nil to use this execution's.
-    ///   - measure: asks C for the exact number of bytes.
     ///   - run: makes the call.
     ///   - describe: an argument of the call, for the sentence of an error.
     func run(
         in workspace: UnsafeMutableRawBufferPointer?,
-        measure: (ck_options, inout Int, inout ck_diagnosis) -> ck_status,
         run: (ck_options, inout ck_diagnosis) -> ck_status,
         describe: (KernelError.Argument) -> String
     ) throws(KernelError) {
+        var diagnosis = ck_diagnosis()
         if let workspace {
-            var diagnosis = ck_diagnosis()
             let status = run(cOptions(workspace), &diagnosis)
             return try check(status, diagnosis, workspace: workspace, describe)
         }
-        let byteCount = try workspaceByteCount(measure: measure, describe: describe)
-        let own = try take(byteCount: byteCount)
-        defer { giveBack(own) }
-        var diagnosis = ck_diagnosis()
-        let status = run(cOptions(own.bytes), &diagnosis)
-        try check(status, diagnosis, workspace: own.bytes, describe)
+        let last = try take(byteCount: 0)
+        var status = run(cOptions(last.bytes), &diagnosis)
+        giveBack(last)
+        if status == .CK_SMALL_WORKSPACE {
+            let exact = try take(byteCount: Int(diagnosis.expected))
+            status = run(cOptions(exact.bytes), &diagnosis)
+            giveBack(exact)
+        }
+        try check(status, diagnosis, workspace: nil, describe)
     }
 
     /// The exact workspace of a call, in bytes.

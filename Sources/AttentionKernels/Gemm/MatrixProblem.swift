@@ -89,7 +89,6 @@ struct MatrixProblem {
             if var workspace { workspace.withUnsafeMutableBytes { $0 } } else { nil }
         try execution.run(
             in: memory,
-            measure: { options, byteCount, diagnosis in measure(kernel, options, &byteCount, &diagnosis) },
             run: { options, diagnosis in
                 withUnsafePointer(to: cValue) { problem in
                     withUnsafePointer(to: options) { ck_gemm(kernel.cValue, problem, $0, &diagnosis) }

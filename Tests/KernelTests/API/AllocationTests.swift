@@ -1,5 +1,6 @@
 import AllocationCounter
 import AttentionKernels
+import CKernels
 import TestSupport
 import Testing
 
@@ -126,6 +127,37 @@ struct AllocationTests {
                         kernel: run.kernel, execution: run.execution)
                 }
                 #expect(fewest == 0, "\(run): \(fewest) allocations")
+            }
+        }
+    }
+
+    /// In C without a workspace: small products take their scratch from the stack, larger ones from the heap.
+    @Test func smallProductsInCAllocateNothing() async {
+        await #expect(processExitsWith: .success) {
+            for (size, transposed, allocates) in [
+                (64, false, false), (33, true, false), (64, true, false), (700, true, true),
+            ] {
+                let (a, b) = (GuardedBuffer(count: size * size), GuardedBuffer(count: size * size))
+                let c = GuardedBuffer(count: size * size)
+                let (n, count) = (Int64(size), Int64(size * size))
+                var problem = ck_gemm_problem()
+                (problem.batch, problem.m, problem.n, problem.k, problem.alpha) = (1, n, n, n, 1)
+                for (operand, buffer) in [(\ck_gemm_problem.a, a), (\.b, b), (\.c, c)] {
+                    problem[keyPath: operand].data = UnsafeMutableRawPointer(buffer.start)
+                    problem[keyPath: operand].count = count
+                    problem[keyPath: operand].row_stride = n
+                    problem[keyPath: operand].column_stride = 1
+                }
+                if transposed { (problem.b.row_stride, problem.b.column_stride) = (1, n) }
+                var options = ck_options_default()
+                options.threads = 1
+                for index in 0..<ck_isa_count() {
+                    options.isa = ck_isa_at(index)
+                    var status = ck_status.CK_OK
+                    let fewest = try Self.fewestAllocations { status = ck_gemm(.CK_FUSED, &problem, &options, nil) }
+                    #expect(status == .CK_OK)
+                    #expect((fewest > 0) == allocates, "\(size) \(transposed): \(fewest) allocations")
+                }
             }
         }
     }
