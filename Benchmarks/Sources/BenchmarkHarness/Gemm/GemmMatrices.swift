@@ -84,7 +84,7 @@ final class GemmMatrices {
     }
 }
 
-/// The blocks of GGUF files: 32 numbers with a scale, see CKernels.h.
+/// The blocks of GGUF files: 32 numbers with a scale, see ck_common.h.
 enum QuantisedBlocks {
     /// The blocks of `numbers`, whose count is a multiple of 32.
     static func bytes(_ numbers: [Float], _ type: ck_dtype) -> [UInt8] {
