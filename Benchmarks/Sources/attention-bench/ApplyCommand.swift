@@ -37,6 +37,8 @@ struct ApplyAttentionCommand: ParsableCommand {
     @Flag(help: "Write weights too: the softmax itself, [.., queries, keys].")
     var weights = false
 
+    @OptionGroup(title: "Maps of the weights, without the whole matrix") var maps: MapRequestArguments
+
     func run() throws {
         var outputs: AttentionOutputs = []
         if lse { outputs.insert(.lse) }
@@ -47,7 +49,7 @@ struct ApplyAttentionCommand: ParsableCommand {
         }
         try Apply.attention(
             input: input, output: output, options: options, kernel: running.attentionKernel(),
-            returning: outputs, execution: running.execution())
+            returning: outputs, maps: maps.request(), execution: running.execution())
     }
 }
 
@@ -57,8 +59,8 @@ struct ApplyGemmCommand: ParsableCommand {
         commandName: "gemm",
         abstract: "Computes C = alpha op(A) op(B) + beta C.",
         discussion: """
-            Reads the F32 tensors a and b, of rank 2 [rows, columns] or rank 3 [batch, rows, columns], and c where beta \
-            is not 0. Writes c.
+            Reads the tensors a and b, each of F32, BF16 or F16, of rank 2 [rows, columns] or rank 3 [batch, rows, \
+            columns], and c where beta is not 0. Writes c, of its own type or that of --output-dtype, or else of a's.
             """)
 
     @Option(help: ArgumentHelp("The safetensors file to read.", valueName: "file"))
@@ -70,9 +72,16 @@ struct ApplyGemmCommand: ParsableCommand {
     @OptionGroup var gemm: GemmArguments
     @OptionGroup var running: ExecutionArguments
 
+    @Option(help: ArgumentHelp("The element type of c. (default: that of c, or of a)", valueName: "f32|bf16|f16"))
+    var outputDtype: String?
+
     func run() throws {
+        var options = gemm.options
+        options.outputType = try outputDtype.map { text in
+            try AttentionFileOptions.type(text, option: "--output-dtype")
+        }
         try Apply.gemm(
-            input: input, output: output, options: gemm.options, kernel: running.attentionKernel(),
+            input: input, output: output, options: options, kernel: running.attentionKernel(),
             execution: running.execution())
     }
 }

@@ -8,9 +8,10 @@ struct AttentionArguments: ParsableArguments {
     static let tensors = """
         Reads q, k and v, each of F32, BF16 or F16: all of rank 4 [batch, heads, length, width], of rank 3 without the \
         batch, or of rank 2 without the heads too; k and v may have fewer heads that divide those of q. Where present: \
-        past_k and past_v, rows before those of k and v (a cache); mask (BOOL or U8) and bias (F32), which broadcast to \
-        [batch, heads, queries, keys]; kv_lengths, query_lengths and prefix_lengths (integers) [batch]: keys and queries \
-        that each sequence has, and keys visible whatever --causal says; segments, or q_segments and k_segments (integers) \
+        past_k and past_v, rows before those of k and v (a cache); mask (BOOL or U8) and bias (F32, BF16 or F16), which \
+        broadcast to [batch, heads, queries, keys]; kv_lengths, query_lengths, kv_starts and prefix_lengths (integers) \
+        [batch]: keys and queries that each sequence has, the first key that it has (padding on the left), and keys \
+        visible whatever --causal says; segments, or q_segments and k_segments (integers) \
         [length] or [batch, length]: a query sees keys of its id; block_mask (BOOL or U8), which broadcasts to [batch, \
         heads, blocks of queries, blocks of keys], true for visible; alibi_slopes, sinks and head_scales (F32) [heads] or \
         [1]. A tensor of another name is an error. Every option below may stand in the file's metadata instead, after \

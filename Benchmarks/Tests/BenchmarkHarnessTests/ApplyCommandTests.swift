@@ -88,6 +88,32 @@ import Testing
         #expect(wrong.exitCode == 1)
     }
 
+    @Test func productsOfSixteenBitsAreVerified() throws {
+        let (input, output) = (directory.file("ab.safetensors"), directory.file("c.safetensors"))
+        var generator = SeededGenerator(seed: 3)
+        var writer = SafetensorsWriter()
+        let a = generator.gaussians(70).flatMap { BFloat16($0).bitPattern.littleEndianBytes }
+        let b = generator.gaussians(30).flatMap { Float16($0).bitPattern.littleEndianBytes }
+        try writer.add("a", type: .bfloat16, shape: [7, 10], bytes: a.prefix(140).map(\.self))
+        try writer.add("b", type: .float16, shape: [10, 3], bytes: b)
+        try writer.write(path: input)
+        for (options, type) in [
+            ([], ElementType.bfloat16), (["--output-dtype", "f32"], .float32), (["--output-dtype", "f16"], .float16),
+        ] {
+            let applied = try BuiltCommand.run(["apply", "gemm", "--input", input, "--output", output] + options)
+            #expect(applied.exitCode == 0, "\(applied.errors)")
+            let product = try SafetensorsFile(path: output).tensor("c")
+            #expect(product.type == type && product.shape == [7, 3])
+            #expect(try BuiltCommand.run(["verify", "--input", input, "--candidate", output]).exitCode == 0)
+        }
+        #expect(try BuiltCommand.run(["verify", "--input", input]).exitCode == 0)
+        #expect(
+            try BuiltCommand.run(["verify", "--input", input, "--candidate", output, "--alpha", "1.01"]).exitCode == 1)
+        try BuiltCommand.expectError(
+            ["apply", "gemm", "--input", input, "--output", output, "--output-dtype", "int8"],
+            "--output-dtype: \"int8\" should be f32, bf16 or f16")
+    }
+
     @Test func outputMayReplaceInput() throws {
         let input = try writeAttention(q: [3, 4], k: [3, 4], v: [3, 4])
         #expect(try BuiltCommand.run(["apply", "attention", "--input", input, "--output", input]).exitCode == 0)
@@ -189,4 +215,8 @@ import Testing
         let zeros = try BuiltCommand.run(["verify", "--input", input, "--candidate", try candidate("o", [3, 4])])
         #expect(zeros.exitCode == 1 && zeros.output.contains("FAIL"))
     }
+}
+
+extension FixedWidthInteger {
+    fileprivate var littleEndianBytes: [UInt8] { withUnsafeBytes(of: littleEndian) { Array($0) } }
 }

@@ -21,10 +21,7 @@ import Testing
             let numbers = generator.gaussians(shape.reduce(1, *))
             switch type {
             case .bfloat16:
-                let bits = numbers.flatMap { value in
-                    withUnsafeBytes(of: BFloat16(value).bitPattern.littleEndian) { Array($0) }
-                }
-                try writer.add(name, type: type, shape: shape, bytes: bits)
+                try writer.add(name, type: type, shape: shape, bytes: Self.bfloat16Bytes(numbers))
             default: try writer.add(name, shape: shape, floats: numbers)
             }
         }
@@ -32,6 +29,10 @@ import Testing
         let path = directory.file("in-\(UUID().uuidString)")
         try writer.write(path: path)
         return path
+    }
+
+    private static func bfloat16Bytes(_ numbers: [Float]) -> [UInt8] {
+        numbers.flatMap { value in withUnsafeBytes(of: BFloat16(value).bitPattern.littleEndian) { Array($0) } }
     }
 
     /// Applies, verifies the result with the same options, and expects it to be wrong with `without` instead.
@@ -84,6 +85,10 @@ import Testing
         try check { try $0.add("sinks", shape: [1], floats: [1.5]) }
         try check { try $0.add("head_scales", shape: [4], floats: [1, 2, 3, 4]) }
         try check { try $0.add("bias", shape: [9], floats: (0..<9).map { Float($0) / 4 }) }
+        try check { try $0.add("kv_starts", shape: [2], integers: [3, 0]) }
+        try check {
+            try $0.add("bias", type: .bfloat16, shape: [9], bytes: Self.bfloat16Bytes((0..<9).map { Float($0) / 4 }))
+        }
     }
 
     @Test func oneListOfSegmentsServesSelfAttention() throws {
@@ -154,6 +159,69 @@ import Testing
         // The command line wins.
         let input = try write(metadata: ["attention.causal": "top-left"])
         try expect(input, ["--causal", "none"], wrongWith: (input, []))
+    }
+
+    @Test func mapsAreThoseOfTheWeights() throws {
+        let input = try write { try $0.add("kv_starts", shape: [2], integers: [2, 0]) }
+        let output = directory.file("maps")
+        let rules = ["--causal", "bottom-right", "--softcap", "3"]
+        let applied = try BuiltCommand.run(
+            [
+                "apply", "attention", "--input", input, "--output", output, "--weights", "--column-mass", "--entropy",
+                "--top", "3", "--heat-map", "2x4", "--map-weights", "--map-queries", "1:6", "--map-keys", "0:8",
+            ] + rules)
+        #expect(applied.exitCode == 0, "\(applied.errors)")
+        let file = try SafetensorsFile(path: output)
+        #expect(!file.contains("lse"))
+        let all = try file.tensor("weights").floats()
+        let (queries, keys) = (1..<6, 0..<8)
+        func weight(_ map: Int, _ query: Int, _ key: Int) -> Float { all[(map * 7 + query) * 9 + key] }
+        func expect(_ name: String, _ shape: [Int], _ value: (Int, Int) -> Float) throws {
+            let tensor = try file.tensor(name)
+            #expect(tensor.shape == [2, 4] + shape, "\(name)")
+            let each = shape.reduce(1, *)
+            for (index, found) in try tensor.floats().enumerated() {
+                let wanted = value(index / each, index % each)
+                #expect(abs(found - wanted) <= 4e-6, "\(name)[\(index)] is \(found), not \(wanted)")
+            }
+        }
+        try expect("map_weights", [5, 8]) { map, place in weight(map, 1 + place / 8, place % 8) }
+        try expect("column_mass", [8]) { map, key in queries.reduce(0) { $0 + weight(map, $1, key) } }
+        try expect("entropy", [5]) { map, row in
+            keys.reduce(0) { sum, key in
+                let w = weight(map, 1 + row, key)
+                return w > 0 ? sum - w * log(w) : sum
+            }
+        }
+        try expect("top_weights", [5, 3]) { map, place in
+            keys.map { weight(map, 1 + place / 3, $0) }.sorted(by: >)[place % 3]
+        }
+        try expect("heat_map", [3, 2]) { map, place in
+            let rows = (1 + place / 2 * 2..<min(6, 3 + place / 2 * 2))
+            let columns = place % 2 * 4..<place % 2 * 4 + 4
+            var sum: Float = 0
+            for row in rows { for column in columns { sum += weight(map, row, column) } }
+            return sum / Float(rows.count * columns.count)
+        }
+        let top = try file.tensor("top_keys").integers()
+        let heaviest = try file.tensor("top_weights").floats()
+        for (place, key) in top.enumerated() where key >= 0 {
+            #expect(abs(weight(place / 15, 1 + place % 15 / 3, key) - heaviest[place]) <= 4e-6)
+        }
+        let verified = try BuiltCommand.run(["verify", "--input", input, "--candidate", output] + rules)
+        #expect(verified.exitCode == 0 && verified.output.contains("heat_map: not checked"), "\(verified.output)")
+    }
+
+    @Test func badMapsAreOneSentence() throws {
+        for (options, sentence) in [
+            (["--heat-map", "4"], "--heat-map: \"4\" should be queries x keys"),
+            (["--entropy", "--map-queries", "4"], "--map-queries: \"4\" should be first:end"),
+            (["--mean-heads"], "should come with a map"), (["--top", "0"], "top"),
+            (["--entropy", "--map-keys", "3:99"], "mapKeys"),
+        ] {
+            try BuiltCommand.expectError(
+                ["apply", "attention", "--input", try write(), "--output", directory.file("no")] + options, sentence)
+        }
     }
 
     @Test func badRulesAreOneSentence() throws {

@@ -75,7 +75,7 @@ extension DataType {
     var unitRoundoff: Double {
         switch self {
         case .float32: 0x1p-24
-        case .bfloat16: 0x1p-9
+        case .bfloat16: 0x1p-8
         case .float16: 0x1p-11
         }
     }

@@ -3,8 +3,8 @@ import Safetensors
 
 extension AttentionWorkload {
     static let inputNames = [
-        "q", "k", "v", "past_k", "past_v", "mask", "bias", "kv_lengths", "query_lengths", "prefix_lengths", "segments",
-        "q_segments", "k_segments", "block_mask", "alibi_slopes", "sinks", "head_scales",
+        "q", "k", "v", "past_k", "past_v", "mask", "bias", "kv_lengths", "kv_starts", "query_lengths", "prefix_lengths",
+        "segments", "q_segments", "k_segments", "block_mask", "alibi_slopes", "sinks", "head_scales",
     ]
 
     /// The workload whose tensors lie in `file`: `q`, `k` and `v` of F32, BF16 or F16 and one rank from 2 to 4, and where
@@ -29,7 +29,7 @@ extension AttentionWorkload {
         if let (shape, bytes) = try file.bytes("mask") {
             mask = Mask(shape: shape, bytes: bytes, keeps: options.maskKeeps ?? true)
         }
-        if file.contains("bias") { bias = try file.floatTensor("bias") }
+        if file.contains("bias") { bias = try file.numberTensor("bias") }
         keyLengths = try file.lengths("kv_lengths", batch: shape.batch)
         try readVisibility(file, options)
         try readScores(file, options)
@@ -44,6 +44,7 @@ extension AttentionWorkload {
         if options.windowLeft != nil || options.windowRight != nil {
             visibility.window = SlidingWindow(left: options.windowLeft, right: options.windowRight)
         }
+        visibility.keyStarts = try file.lengths("kv_starts", batch: shape.batch)
         visibility.queryLengths = try file.lengths("query_lengths", batch: shape.batch)
         visibility.prefixLengths = try file.lengths("prefix_lengths", batch: shape.batch)
         let both = try file.segments("segments", batch: shape.batch, length: shape.queryLength)

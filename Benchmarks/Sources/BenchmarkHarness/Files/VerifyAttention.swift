@@ -28,6 +28,10 @@ enum VerifyAttention {
             rowsChecked: reference.rows.count, isComplete: reference.isComplete, isScaled: false)
         if let candidate {
             result.lines = try lines(of: candidate, workload, reference)
+            let maps = Apply.mapNames.filter(candidate.contains)
+            if !maps.isEmpty {
+                result.remarks.append("\(maps.joined(separator: ", ")): not checked, only o, lse and weights are.")
+            }
             return result
         }
         if !wantsWeights {
@@ -54,7 +58,7 @@ enum VerifyAttention {
         let shape = workload.shape
         let leading = Array(workload.query.shape.dropLast())
         let shapes = [("o", leading + [shape.valueDim]), ("lse", leading), ("weights", leading + [shape.keyLength])]
-        try candidate.requireOnly(shapes.map(\.0))
+        try candidate.requireOnly(shapes.map(\.0) + Apply.mapNames)
         let lines = try shapes.filter { candidate.contains($0.0) }.map { name, expected in
             let tensor = name == "o" ? try candidate.numberTensor(name) : try candidate.floatTensor(name)
             try require(tensor, name, expected, candidate)

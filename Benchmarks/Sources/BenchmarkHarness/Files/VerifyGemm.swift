@@ -15,7 +15,7 @@ enum VerifyGemm {
             rowsChecked: reference.rows.count, isComplete: reference.isComplete, isScaled: true)
         if let candidate {
             try candidate.requireOnly(["c"])
-            let tensor = try candidate.floatTensor("c")
+            let tensor = try candidate.numberTensor("c")
             try VerifyAttention.require(tensor, "c", product.shape, candidate)
             result.lines = [line(tensor, [candidate.path], reference)]
             return result
@@ -27,8 +27,10 @@ enum VerifyGemm {
         return result
     }
 
-    private static func line(_ tensor: Tensor, _ source: [String], _ reference: GemmReference) -> Verification.Line {
-        let errors = tensor.span.withUnsafeBufferPointer { reference.errors(of: $0) }
+    private static func line(
+        _ tensor: any NumberTensor, _ source: [String], _ reference: GemmReference
+    ) -> Verification.Line {
+        let errors = reference.errors(of: tensor)
         return Verification.Line(
             source: source, tensor: "c", maxError: errors.absolute.maximum, meanError: errors.absolute.mean,
             judgedError: errors.scaled, bound: reference.scaledBound)

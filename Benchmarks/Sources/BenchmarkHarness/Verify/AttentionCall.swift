@@ -55,7 +55,9 @@ private final class TypedAttentionCall<
         let value: TypedTensor<Value>
         // Empty where the workload has none: a span needs an owner.
         let maskBytes: [UInt8]
-        let bias: [Float]
+        let floatBias: Tensor
+        let bfloat16Bias: TypedTensor<BFloat16>
+        let float16Bias: TypedTensor<Float16>
         let keyLengths: [Int]
         let queryLayout, keyLayout, valueLayout, outputLayout, rowLayout, weightsLayout: AttentionLayout
         let maskLayout, biasLayout: ScoreLayout
@@ -72,18 +74,16 @@ private final class TypedAttentionCall<
         _ key: TypedTensor<Key>, _ value: TypedTensor<Value>, as _: Output.Type
     ) throws(KernelError) {
         var visibility = workload.visibility
-        if let blocks = workload.blocks {
-            visibility.blocks = BlockMask(
-                queryBlock: blocks.queryBlock, keyBlock: blocks.keyBlock,
-                visible: try ScoreMask(shape: blocks.shape, bytes: blocks.bytes))
-        }
+        visibility.blocks = try workload.blockMask
         let shape = workload.shape
         func rows(_ width: Int) -> AttentionLayout {
             .bhsd(batch: shape.batch, heads: shape.heads, length: shape.queryLength, width: width)
         }
         inputs = Inputs(
             workload: workload, visibility: visibility, outputs: outputs, query: query, key: key, value: value,
-            maskBytes: workload.mask?.bytes ?? [], bias: workload.bias?.elements ?? [],
+            maskBytes: workload.mask?.bytes ?? [],
+            floatBias: try Self.typedBias(workload), bfloat16Bias: try Self.typedBias(workload),
+            float16Bias: try Self.typedBias(workload),
             keyLengths: workload.keyLengths ?? [], queryLayout: Self.layout(query.shape),
             keyLayout: Self.layout(key.shape), valueLayout: Self.layout(value.shape),
             outputLayout: rows(shape.valueDim), rowLayout: rows(1), weightsLayout: rows(shape.keyLength),
@@ -119,12 +119,18 @@ private final class TypedAttentionCall<
             let bytes = inputs.maskBytes.span
             mask = given.keeps ? .keep(bytes, inputs.maskLayout) : .drop(bytes, inputs.maskLayout)
         }
+        var bias: BiasInput?
+        switch workload.bias?.dataType {
+        case nil: break
+        case .float32: bias = BiasInput(inputs.floatBias.span, inputs.biasLayout)
+        case .bfloat16: bias = BiasInput(inputs.bfloat16Bias.span, inputs.biasLayout)
+        case .float16: bias = BiasInput(inputs.float16Bias.span, inputs.biasLayout)
+        }
         var problem = AttentionProblem(
             query: AttentionInput(inputs.query.span, inputs.queryLayout),
             key: AttentionInput(inputs.key.span, inputs.keyLayout),
             value: AttentionInput(inputs.value.span, inputs.valueLayout), causality: workload.causality,
-            scale: workload.scale, mask: mask,
-            bias: workload.bias == nil ? nil : BiasInput(inputs.bias.span, inputs.biasLayout),
+            scale: workload.scale, mask: mask, bias: bias,
             keyLengths: workload.keyLengths == nil ? nil : inputs.keyLengths.span,
             keepsFloatProbabilities: workload.keepsFloatProbabilities)
         problem.visibility = inputs.visibility
@@ -145,6 +151,14 @@ private final class TypedAttentionCall<
                 problem, into: place, lse: AttentionOutput(lse.mutableSpan, inputs.rowLayout),
                 weights: AttentionOutput(weights.mutableSpan, inputs.weightsLayout), execution: execution)
         }
+    }
+
+    /// The bias of `workload` if its elements are of this type, else an empty tensor.
+    private static func typedBias<Element: TensorElement>(
+        _ workload: AttentionWorkload
+    ) throws(KernelError) -> TypedTensor<Element> {
+        if let bias = workload.bias as? TypedTensor<Element> { return bias }
+        return try TypedTensor(shape: [0]) { _ in Element(0) }
     }
 
     private static func layout(_ shape: [Int]) -> AttentionLayout {

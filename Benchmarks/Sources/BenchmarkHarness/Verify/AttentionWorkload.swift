@@ -46,10 +46,10 @@ public struct AttentionWorkload: Sendable {
     /// The boolean mask, if any.
     public var mask: Mask?
     /// Numbers added to the scores, if any.
-    public var bias: Tensor?
+    public var bias: (any NumberTensor)?
     /// The keys that each sequence really has, if not all.
     public var keyLengths: [Int]?
-    /// Window, query lengths, prefix and segments; the blocks are ``blocks``.
+    /// Window, query lengths, key starts, prefix and segments; the blocks are ``blocks``.
     public var visibility = KeyVisibility()
     /// The mask of blocks, if any.
     public var blocks: Blocks?
@@ -61,7 +61,7 @@ public struct AttentionWorkload: Sendable {
     /// A workload.
     public init(
         query: any NumberTensor, key: any NumberTensor, value: any NumberTensor, causality: Causality = .none,
-        scale: Float? = nil, mask: Mask? = nil, bias: Tensor? = nil, keyLengths: [Int]? = nil
+        scale: Float? = nil, mask: Mask? = nil, bias: (any NumberTensor)? = nil, keyLengths: [Int]? = nil
     ) {
         self.query = query
         self.key = key

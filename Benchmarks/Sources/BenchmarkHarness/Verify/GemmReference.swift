@@ -25,9 +25,10 @@ public struct GemmReference: Sendable {
         /// The largest error in units of the size of what was added up, times eps.
         public var scaled = 0.0
 
-        mutating func add(_ value: Float, oracle: Double, magnitude: Double) {
+        /// - Parameter roundoff: what rounding to the product's type may take from the oracle's value, beside the bound.
+        mutating func add(_ value: Float, oracle: Double, magnitude: Double, roundoff: Double = 0) {
             absolute.add(value, oracle: oracle)
-            let error = ErrorTally.difference(value, oracle: oracle)
+            let error = ErrorTally.difference(value, oracle: oracle) - roundoff * abs(oracle)
             // An exact zero stays one whatever the magnitude, even 0 or NaN.
             if error > 0 { scaled = max(scaled, magnitude.isNaN ? .infinity : error / (0x1p-23 * magnitude)) }
         }
@@ -85,14 +86,23 @@ public struct GemmReference: Sendable {
         self.magnitudes = magnitudes
     }
 
+    /// The errors of a whole product `[batch, m, n]` in the sampled rows; one of 16 bits may also have been rounded once
+    /// to that type.
+    public func errors(of product: any NumberTensor) -> Errors {
+        // Rounding a sum that is off by the bound may cross to the next number: a little more than half of a unit.
+        let roundoff = product.dataType == .float32 ? 0 : product.dataType.unitRoundoff * 1.01
+        return product.withFloats { errors(of: $0, roundoff: roundoff) }
+    }
+
     /// The errors of a whole product `[batch, m, n]` in the sampled rows.
-    public func errors(of elements: UnsafeBufferPointer<Float>) -> Errors {
+    func errors(of elements: UnsafeBufferPointer<Float>, roundoff: Double = 0) -> Errors {
         var errors = Errors()
         for (index, row) in rows.enumerated() {
             for column in 0..<columns {
                 let place = index * columns + column
                 errors.add(
-                    elements[row * columns + column], oracle: values[place], magnitude: magnitudes[place])
+                    elements[row * columns + column], oracle: values[place], magnitude: magnitudes[place],
+                    roundoff: roundoff)
             }
         }
         return errors

@@ -49,6 +49,7 @@ extension AttentionWorkload {
                 bounds_left: window.left != nil, bounds_right: window.right != nil, left: Int64(window.left ?? 0),
                 right: Int64(window.right ?? 0))
         }
+        problem.kv_starts = memory.lengths(visibility.keyStarts)
         problem.query_lengths = memory.lengths(visibility.queryLengths)
         problem.prefix_lengths = memory.lengths(visibility.prefixLengths)
         if let segments = visibility.segments {
@@ -67,14 +68,15 @@ extension AttentionWorkload {
         _ problem: inout ck_attention_problem, _ body: (ck_attention_problem) throws -> Result
     ) rethrows -> Result {
         try (mask?.bytes ?? []).withUnsafeBufferPointer { bytes in
-            try (bias?.elements ?? []).withUnsafeBufferPointer { numbers in
+            try Self.withBytes(bias) { numbers in
                 try (blocks?.bytes ?? []).withUnsafeBufferPointer { visible in
                     if let mask {
                         problem.mask_kind = mask.keeps ? .CK_MASK_KEEP : .CK_MASK_DROP
                         problem.mask = Self.scoreOperand(bytes.baseAddress, mask.shape, count: bytes.count)
                     }
                     if let bias {
-                        problem.bias = Self.scoreOperand(numbers.baseAddress, bias.shape, count: numbers.count)
+                        problem.bias = Self.scoreOperand(numbers.baseAddress, bias.shape, count: bias.count)
+                        problem.bias_dtype = bias.dataType.cType
                     }
                     if let blocks {
                         problem.block_mask = ck_block_mask(
@@ -99,13 +101,15 @@ extension AttentionWorkload {
     private static func operand(_ bytes: UnsafeRawBufferPointer, _ tensor: any NumberTensor) -> ck_operand {
         var operand = rows(rank4(tensor.shape), count: tensor.count)
         operand.data = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
-        operand.dtype =
-            switch tensor.dataType {
-            case .float32: .CK_F32
-            case .bfloat16: .CK_BF16
-            case .float16: .CK_F16
-            }
+        operand.dtype = tensor.dataType.cType
         return operand
+    }
+
+    private static func withBytes<Result>(
+        _ tensor: (any NumberTensor)?, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        guard let tensor else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        return try tensor.withBytes(body)
     }
 
     private static func rows(_ shape: [Int], count: Int) -> ck_operand {
@@ -131,6 +135,17 @@ extension AttentionWorkload {
         operand.row_stride = stride(2)
         operand.column_stride = stride(3)
         return operand
+    }
+}
+
+extension DataType {
+    /// What C calls this type.
+    var cType: ck_dtype {
+        switch self {
+        case .float32: .CK_F32
+        case .bfloat16: .CK_BF16
+        case .float16: .CK_F16
+        }
     }
 }
 

@@ -32,7 +32,7 @@ struct RoundingLimit {
         let norms =
             options.normalizesQueryAndKey
             ? 1 : largestNorm(workload.query, width: shape.headDim) * largestNorm(workload.key, width: shape.headDim)
-        let bias = (workload.bias?.elements ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
+        let bias = (workload.bias?.floats ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
         let slope = (options.alibiSlopes ?? []).reduce(0.0) { max($0, Double(abs($1))) }
         let sink = (options.sinkValues ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
         return scale * headScale * norms + bias + slope * Double(shape.queryLength + shape.keyLength) + sink

@@ -41,6 +41,7 @@ extension ck_attention_problem {
         let keys = whole.kv_lengths.map { $0[b] } ?? seqlen_k
         let rows = whole.query_lengths.data.map { $0[b] } ?? whole.seqlen_q
         if let lengths = whole.kv_lengths { (kv_lengths, kv_lengths_count) = (lengths + b, 1) }
+        if let starts = whole.kv_starts.data { kv_starts = ck_lengths(data: starts + b, count: 1) }
         if let lengths = whole.prefix_lengths.data { prefix_lengths = ck_lengths(data: lengths + b, count: 1) }
         if whole.query_lengths.data != nil {
             let left = min(max(rows - i, 0), Int64(queries))
