@@ -23,6 +23,9 @@
 // the dot product and what mask and bias add, so that x = scale * (dot - m_dot) + (added - m_added) loses
 // nothing however large the scores: equal ones stay equal, and the one that set m gives exactly 0.
 #define CK_RESCALE_THRESHOLD 8.0f
+// d of K of 8 bits: sums of its products with the halves of Q (kernels/attention_bytes.inc) stay below 2^24,
+// exact in f32.
+#define CK_QUANTISED_DIM_MAX 1024
 // K of one accumulation chain of a GEMM; the sums of successive chains are added in order.
 #define CK_GEMM_KC 512
 // Rows of A packed at a time: a multiple of the rows of every tile and of the lanes of every ISA.

@@ -78,7 +78,7 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     const int64_t panel = ops->attention_panel, rows = ck_round_up(plan->task_rows, panel);
     ck_fused_scratch scratch = {0};
     // head_dim and value_dim may be 0; a panel's slices still need distinct, aligned places.
-    scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
+    scratch.q = ck_arena_take(arena, rows * p->head_dim * ck_query_parts(p), sizeof(float));
     scratch.o = ck_arena_take(arena, rows * p->value_dim, sizeof(float));
     if (plan->chunks > 1 && !plan->split)
         scratch.o_total = ck_arena_take(arena, rows * p->value_dim, sizeof(float));
@@ -86,6 +86,10 @@ ck_fused_scratch ck_fused_scratch_take(ck_arena *const arena, const ck_ops *cons
     scratch.block_o = ck_arena_take(arena, panel * p->value_dim, sizeof(float));
     scratch.p = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
     if (ck_adds_to_scores(p)) scratch.added = ck_arena_take(arena, CK_KEY_BLOCK * panel, sizeof(float));
+    if (p->k.dtype == CK_I8) {
+        scratch.query_row = ck_arena_take(arena, p->head_dim, sizeof(int32_t));
+        scratch.query_halves = ck_arena_take(arena, CK_VECTOR_MAX * 2 * p->head_dim, sizeof(float));
+    }
     if (p->scores.normalize_qk || ck_scales_keys(&p->k, &p->k_scales))
         scratch.key_factors = ck_arena_take(arena, CK_KEY_BLOCK, sizeof(float));
     if (ck_scales_keys(&p->v, &p->v_scales))
@@ -102,8 +106,10 @@ ck_decode_scratch ck_decode_scratch_take(ck_arena *const arena, const ck_attenti
                                          const ck_attention_problem *const p) {
     const int64_t rows = plan->task_rows, tile = rows * CK_DECODE_KEYS_MAX;
     ck_decode_scratch scratch = {0};
-    if (p->q.dtype != CK_F32 || ck_scales_columns(&p->k, &p->k_scales))
-        scratch.q = ck_arena_take(arena, rows * p->head_dim, sizeof(float));
+    const bool bytes = p->k.dtype == CK_I8;
+    if (p->q.dtype != CK_F32 || bytes)
+        scratch.q = ck_arena_take(arena, rows * ck_query_floats(p), sizeof(float));
+    if (bytes) scratch.query_row = ck_arena_take(arena, p->head_dim, sizeof(int32_t));
     scratch.dots = ck_arena_take(arena, tile, sizeof(float));
     scratch.chains = ck_arena_take(arena, tile, sizeof(float));
     scratch.block_o = ck_arena_take(arena, rows * ck_round_up(p->value_dim, CK_VECTOR_MAX), sizeof(float));

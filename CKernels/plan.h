@@ -152,7 +152,7 @@ static inline int64_t ck_part_start(const int64_t count, const int64_t parts, co
 
 // Scratch of one worker of the fused kernel; PQ is the panel's width in query rows.
 typedef struct {
-    float *q;        // Q^T                [panels][head_dim][PQ]
+    float *q;        // Q^T                [panels][query parts][head_dim][PQ]
     float *o;        // O^T of the chunk   [panels][value_dim][PQ]
     float *o_total;  // O^T of the chunks before, null if there is one chunk only
     float *state;    // [panels][CK_STATE_FIELDS][PQ]
@@ -162,16 +162,32 @@ typedef struct {
     // Of a block's keys [KEY_BLOCK], null where there are none: inverse norms, or scales of 8 bits, which dot
     // products are multiplied by; scales of values, which P is multiplied by.
     float *key_factors, *value_factors;
+    // Of K of 8 bits: a row of Q in integers [head_dim], rows of its halves [VECTOR_MAX][2][head_dim]; else
+    // null.
+    int32_t *query_row;
+    float *query_halves;
     float *k, *v;  // K [KEY_BLOCK][head_dim] and V [KEY_BLOCK][value_dim] of a block, null if blocks are read
                    // in place
 } ck_fused_scratch;
 
+// Q of panels is in two halves where K is of 8 bits.
+static inline int64_t ck_query_parts(const ck_attention_problem *const p) {
+    return p->k.dtype == CK_I8 ? 2 : 1;
+}
+
+// 32-bit words of a row of Q in decode: numbers, pairs, or four bytes of each of two halves behind a head.
+#define CK_QUERY_HEAD 2
+static inline int64_t ck_query_floats(const ck_attention_problem *const p) {
+    return p->k.dtype == CK_I8 ? CK_QUERY_HEAD + 2 * ((p->head_dim + 3) / 4) : p->head_dim;
+}
+
 // Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.
 typedef struct {
-    float *q;        // Q as the kernel multiplies it  [rows][head_dim], null if stored so
-    float *dots;     // sums of finished chains, then P  [rows][DK]
-    float *chains;   // the chains under way  [rows][DK]
-    float *block_o;  // the sum of a block of keys  [rows][value_dim rounded up to a vector]
+    float *q;            // Q as the kernel multiplies it  [rows][ck_query_floats], null if stored so
+    int32_t *query_row;  // of K of 8 bits: a row of Q in integers [head_dim], else null
+    float *dots;         // sums of finished chains, then P  [rows][DK]
+    float *chains;       // the chains under way  [rows][DK]
+    float *block_o;      // the sum of a block of keys  [rows][value_dim rounded up to a vector]
     float *partial;  // states of the chunks before and of this one  [2][rows][3 + value_dim]; null if split
 } ck_decode_scratch;
 

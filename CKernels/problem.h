@@ -160,7 +160,7 @@ static inline bool ck_scales_columns(const ck_operand *const x, const ck_kv_scal
 // Whether more happens to a dot product than scale and addition.
 static inline bool ck_transforms_scores(const ck_attention_problem *const p) {
     return p->scores.softcap > 0 || p->scores.normalize_qk || p->scores.head_scales.count != 0 ||
-           p->scores.function || ck_scales_keys(&p->k, &p->k_scales);
+           p->scores.function || p->k.dtype == CK_I8;
 }
 
 // Whether something besides positions masks a key or adds to a score.

@@ -5,6 +5,7 @@
 
 #include "attention_maps.h"
 #include "layout.h"
+#include "numerics.h"
 
 static layout operand_layout(const ck_argument argument, const ck_operand *const x, const int64_t batch,
                              const int64_t heads, const int64_t rows, const int64_t columns,
@@ -269,6 +270,8 @@ static ck_status check_scales(const ck_argument argument, const ck_operand *cons
 static ck_status check_quantised(const ck_attention_problem *const p, ck_diagnosis *const diagnosis) {
     ck_status status = check_scales(CK_ARG_K_SCALES, &p->k, &p->k_scales, diagnosis);
     if (status == CK_OK) status = check_scales(CK_ARG_V_SCALES, &p->v, &p->v_scales, diagnosis);
+    if (status == CK_OK && p->k.dtype == CK_I8 && p->head_dim > CK_QUANTISED_DIM_MAX)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_HEAD_DIM, -1, p->head_dim, CK_QUANTISED_DIM_MAX);
     // Norms are taken of what lies in memory.
     if (status == CK_OK && p->k.dtype == CK_I8 && p->scores.normalize_qk)
         return report(diagnosis, CK_BAD_DTYPE, CK_ARG_K, -1, CK_I8, CK_F16);

@@ -165,7 +165,9 @@ typedef struct ck_attention_problem {
     int64_t kv_lengths_count;
     ck_kv_pages pages;
     ck_kv_append append;
-    ck_kv_scales k_scales, v_scales;  // where K, or V, is CK_I8; K then without normalize_qk
+    // Where K, or V, is CK_I8; K then with a head_dim of at most 1024 and without normalize_qk, and `fused` rounds each row
+    // of Q to integers of 16 bits.
+    ck_kv_scales k_scales, v_scales;
     // For bf16 Q, K and V where the ISA has a bf16 dot product, which takes probabilities rounded to
     // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
     // the speed. Either way decode equals prefill.

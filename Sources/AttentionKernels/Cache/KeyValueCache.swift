@@ -213,26 +213,35 @@ public struct KeyValueCache<Element: CacheElement>: ~Copyable, Sendable {
         return (page * kvHeads + head) * pages.pageLength + row % pages.pageLength
     }
 
+    private func longestLength(_ sequences: Range<Int>) -> Int {
+        // A loop: where `reduce` is not specialised, it allocates.
+        var length = 0
+        for sequence in sequences { length = max(length, lengths[sequence]) }
+        return length
+    }
+
+    /// Where the rows of `sequences` lie. Not a function within the one that asks: it would allocate what it captures.
+    private func layout(_ sequences: Range<Int>, _ length: Int, width: Int) -> AttentionLayout {
+        let rows = pages?.pageLength ?? capacity
+        var layout = AttentionLayout.bhsd(batch: sequences.count, heads: kvHeads, length: rows, width: width)
+        layout.length = length
+        if pages == nil { layout.offset = sequences.lowerBound * layout.batchStride }
+        return layout
+    }
+
     /// The keys or values of `sequences` as a problem takes them; `body` may not keep the pointers.
     func withOperands<Result>(
         _ sequences: Range<Int>, newRows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?,
         _ body: (_ key: AttentionInput, _ value: AttentionInput, CacheInput) throws(KernelError) -> Result
     ) throws(KernelError) -> Result {
-        // A loop: where `reduce` is not specialised, it allocates.
-        var length = 0
-        for sequence in sequences { length = max(length, lengths[sequence]) }
-        func input(width: Int) -> AttentionLayout {
-            let rows = pages?.pageLength ?? capacity
-            var layout = AttentionLayout.bhsd(batch: sequences.count, heads: kvHeads, length: rows, width: width)
-            layout.length = length
-            if pages == nil { layout.offset = sequences.lowerBound * layout.batchStride }
-            return layout
-        }
+        let length = longestLength(sequences)
         let key = AttentionInput(
-            unsafe: UnsafeRawPointer(keys.start), count: keys.count, Element.format, input(width: headDim))
+            unsafe: UnsafeRawPointer(keys.start), count: keys.count, Element.format,
+            layout(sequences, length, width: headDim))
         let value = AttentionInput(
-            unsafe: UnsafeRawPointer(values.start), count: values.count, Element.format, input(width: valueDim))
-        let scales = scales?.inputs(input(width: 1))
+            unsafe: UnsafeRawPointer(values.start), count: values.count, Element.format,
+            layout(sequences, length, width: valueDim))
+        let scales = scales?.inputs(layout(sequences, length, width: 1))
         guard let pages else { return try body(key, value, CacheInput(scales: scales, newRows: newRows)) }
         var outcome: Swift.Result<Result, KernelError>?
         pages.table.withUnsafeBufferPointer { table in

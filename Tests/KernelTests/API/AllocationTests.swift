@@ -113,6 +113,49 @@ struct AllocationTests {
         }
     }
 
+    /// A step of decoding: a row of each sequence appended, and attended over, of every element and in every storage.
+    private static func checkCaches<Element: CacheElement>(_: Element.Type) throws {
+        var random = SeededRandom(seed: 54)
+        let query = try random.normalTensor([2, 4, 1, 16])
+        let row = try random.normalTensor([2, 2, 1, 16])
+        var output = try Tensor(shape: [2, 4, 1, 16])
+        var options = AttentionOptions(causality: .bottomRight)
+        options.visibility.window = SlidingWindow(left: 40)
+        options.scores.sinks = .perHead([1])
+        let layout = AttentionLayout.bhsd(batch: 2, heads: 4, length: 1, width: 16)
+        let rowLayout = AttentionLayout.bhsd(batch: 2, heads: 2, length: 1, width: 16)
+        // The scratch memory of the other kernels grows with the keys.
+        for run in Self.runs where run.kernel == .fused {
+            for storage in [
+                KeyValueCache<Element>.Storage.contiguous, .paged(length: 16, count: 20), .ring(window: 40, step: 1),
+            ] {
+                var cache = try KeyValueCache<Element>(
+                    batch: 2, kvHeads: 2, capacity: 100, headDim: 16, storage: storage)
+                let ofTensors = try Self.fewestAllocations {
+                    try cache.attend(
+                        query: query, appendingKey: row, value: row, into: &output, options: options,
+                        kernel: run.kernel, execution: run.execution)
+                }
+                #expect(ofTensors == 0, "\(run) \(storage): \(ofTensors) allocations")
+                let ofSpans = try Self.fewestAllocations {
+                    try cache.forward(
+                        query: AttentionInput(query.span, layout), appendingKey: AttentionInput(row.span, rowLayout),
+                        value: AttentionInput(row.span, rowLayout), into: AttentionOutput(output.mutableSpan, layout),
+                        kernel: run.kernel, execution: run.execution)
+                }
+                #expect(ofSpans == 0, "\(run) \(storage), spans: \(ofSpans) allocations")
+            }
+        }
+    }
+
+    @Test func cachesAllocateNothing() async {
+        await #expect(processExitsWith: .success) {
+            try Self.checkCaches(Float.self)
+            try Self.checkCaches(BFloat16.self)
+            try Self.checkCaches(Int8.self)
+        }
+    }
+
     @Test func productsAllocateNothing() async {
         await #expect(processExitsWith: .success) {
             var random = SeededRandom(seed: 52)

@@ -148,7 +148,8 @@ import Testing
                     c.append = ck_kv_append()
                     let oracle = try AttentionOracle(c)
                     let worst = zip(problem.output, oracle.output).map { abs(Double($0) - $1) }.max() ?? 1
-                    #expect(worst < 2e-6, "\(kernel) \(run) \(headDim): \(worst)")
+                    // `fused` rounds Q to 16 bits.
+                    #expect(worst < (kernel == .CK_FUSED ? 1e-4 : 2e-6), "\(kernel) \(run) \(headDim): \(worst)")
                 }
             }
         }
@@ -167,6 +168,10 @@ import Testing
         #expect(status { $0.k_scales.values.dtype = .CK_BF16 } == (.CK_BAD_DTYPE, .CK_ARG_K_SCALES))
         #expect(status { $0.k_scales.values.data = $0.v_scales.values.data } == (.CK_OVERLAP, .CK_ARG_K_SCALES))
         #expect(status { $0.scores.normalize_qk = true } == (.CK_BAD_DTYPE, .CK_ARG_K))
+        #expect(
+            status { ($0.head_dim, $0.q.row_stride, $0.k.row_stride) = (1025, 1025, 1025) } == (
+                .CK_BAD_VALUE, .CK_ARG_HEAD_DIM
+            ))
         #expect(status { $0.append.k.dtype = .CK_I8 } == (.CK_BAD_DTYPE, .CK_ARG_NEW_K))
         #expect(status { $0.q.dtype = .CK_I8 } == (.CK_BAD_DTYPE, .CK_ARG_Q))
         #expect(status { $0.k.dtype = .CK_BF16 } == (.CK_BAD_VALUE, .CK_ARG_K_SCALES))
