@@ -11,15 +11,15 @@
 #include "ops.h"
 #include "problem.h"
 
-// Below this a second thread is not worth waking: 0.25 million operations are 1 us of one core.
-#define MIN_FLOPS_PER_THREAD 250000.0
-// Rows from which packing a strip of B pays: 16 floats cost 2 cycles to copy and then half a cycle a row.
-#define MIN_ROWS_TO_PACK 24
-// Floats over which B may lie and still be read in place again and again: it stays in L2, its lines are
-// not further apart than TLB and prefetchers follow.
-#define LARGEST_UNPACKED 65536
-// The same without regard to the number of rows: B and its neighbours stay in L1.
-#define CACHED_UNPACKED 17000
+// Below twice this a second thread is not worth waking: 64^3 took 3.0 us on two and 2.4 on one.
+#define MIN_FLOPS_PER_THREAD 400000.0
+// Floats over which a B whose lines are a page apart may lie and still be read in place: it stays in L2.
+// Lines a page apart share one set of L1 and a few of L2, and a block of K of them would push itself out; all
+// others are read in place however many there are, which was 2 to 9 % faster than packing them.
+#define LARGEST_UNPACKED 270000
+#define PAGE_BYTES 4096
+// The same for few rows, which may stream B past their sums instead.
+#define LARGEST_WITHOUT_STREAMS 65536
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
 // Bytes of B that are worth a second thread where few rows read them: 1.5 us at the rate of L3.
@@ -121,13 +121,12 @@ static int64_t reach_of_b(const ck_gemm_shape *const s) {
     return s->k * ck_max(s->b_k_stride, -s->b_k_stride);
 }
 
-static bool reads_in_place(const ck_gemm_shape *const s, const int64_t rows) {
-    if (s->b_dtype != CK_F32) return false;
-    const int64_t reach = reach_of_b(s);
-    return reach <= CACHED_UNPACKED || (reach <= LARGEST_UNPACKED && rows < MIN_ROWS_TO_PACK);
+static bool reads_in_place(const ck_gemm_shape *const s) {
+    return s->b_dtype == CK_F32 &&
+           (s->b_k_stride * (int64_t)sizeof(float) % PAGE_BYTES != 0 || reach_of_b(s) <= LARGEST_UNPACKED);
 }
 
-static bool is_small(const ck_gemm_shape *const s) { return reach_of_b(s) <= LARGEST_UNPACKED; }
+static bool is_small(const ck_gemm_shape *const s) { return reach_of_b(s) <= LARGEST_WITHOUT_STREAMS; }
 
 static ck_gemm_path path_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
     if (ck_is_stored(kind, s->b_dtype, s->packed_b) && s->m <= CK_STORED_ROWS && s->k > 0)
@@ -202,8 +201,8 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
             ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
     }
 
-    const bool in_place = s->b_column_stride == 1 && s->b_dtype == CK_F32 &&
-                          (plan.path == CK_GEMM_THIN || reads_in_place(s, plan.part_rows));
+    const bool in_place =
+        s->b_column_stride == 1 && s->b_dtype == CK_F32 && (plan.path == CK_GEMM_THIN || reads_in_place(s));
     const bool is_stored = ck_is_stored(plan.kind, s->b_dtype, s->packed_b);
     plan.packs_b =
         plan.path != CK_GEMM_GEMV && plan.path != CK_GEMM_STORED && (!s->packed_b || is_stored) && !in_place;
