@@ -163,8 +163,12 @@ extension MatmulPlan: CustomStringConvertible {
     private var readingB: String {
         if readsPackedB { return "B: packed beforehand" }
         if path == .gemv { return "B: read where it lies, for nothing of it is used twice" }
-        if path == .thin { return "B: read where it lies, for \(m) rows do not pay for a copy" }
-        if !packsB { return "B: read where it lies: it stays in a cache, or \(partRows) rows do not pay for a copy" }
+        if path == .thin {
+            return packsB
+                ? "B: a few lines packed at a time, for \(m) rows do not pay for more"
+                : "B: read where it lies, for \(m) rows do not pay for a copy"
+        }
+        if !packsB { return "B: read where it lies: its lines do not push each other out of the caches" }
         if !columnsOfBContiguous { return "B: packed block by block, for its rows are not contiguous" }
         return "B: packed block by block, for each block serves \(partRows) rows"
     }
