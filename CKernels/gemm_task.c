@@ -77,6 +77,7 @@ typedef struct {
 typedef struct {
     const float *b;
     int64_t k_stride, panel_stride;
+    int64_t next;  // b_next of ck_gemm_block
 } panels;
 
 static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r, const ck_k_block k,
@@ -91,6 +92,7 @@ static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r
                            .b = b->b,
                            .b_k_stride = b->k_stride,
                            .b_panel_stride = b->panel_stride,
+                           .b_next = b->next,
                            .row = r->row,
                            .column = t->column + r->column,
                            .target = &t->target};
@@ -216,6 +218,15 @@ static void multiply_thin(const ck_gemm_work *const t, const region *const r, co
 // Columns of whole vectors.
 static int64_t whole_columns(const ck_gemm_work *const t) { return t->columns & -(int64_t)t->ops->lanes; }
 
+// From a panel of the packed B to what takes its place in L2: its next k or, after the last of them, the
+// strip of the next task.
+static int64_t next_panel(const ck_gemm_work *const t, const ck_k_block k) {
+    const int64_t end = k.first + k.count, width = t->ops->gemm_panel;
+    if (end < t->op.k) return (ck_work_lines(t, end) - ck_work_lines(t, k.first)) * width;
+    if (t->next_column < 0) return 0;
+    return (t->next_column - t->column) * ck_work_lines(t, t->op.k) - ck_work_lines(t, k.first) * width;
+}
+
 // These rows of the task. `packed` says which k the packed copy of B holds, if there is one.
 static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const int64_t rows,
                           const ck_k_block k, const ck_k_block packed) {
@@ -234,7 +245,8 @@ static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const 
         const int64_t lines = ck_work_lines(t, op->k);
         const panels b = {.b = op->packed_b + t->column * lines + ck_work_lines(t, k.first) * width,
                           .k_stride = width,
-                          .panel_stride = lines * width};
+                          .panel_stride = lines * width,
+                          .next = next_panel(t, k)};
         multiply_panels(t, &all, k, &b);
     } else {
         // Where B lies; its last vector, if that is not whole, from a packed copy, for nothing may be read
@@ -352,12 +364,16 @@ static void cut_out(ck_gemm_work *const t, const int64_t strip, const int64_t pa
     if (plan->strips == 1 && plan->parts == 1) {
         t->columns = t->op.n;
         t->rows = t->op.m;
+        t->next_column = -1;
         return;
     }
     const int64_t unit = ck_gemm_unit(t->ops, plan), height = t->ops->gemm_rows;
     const int64_t panels = ck_ceil_div(t->op.n, unit), heights = ck_ceil_div(t->op.m, height);
     t->column = ck_part_start(panels, plan->strips, strip) * unit;
     t->columns = ck_min(t->op.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t->column;
+    const int64_t next = (strip * plan->parts + part + plan->threads) / plan->parts;
+    t->next_column =
+        next == strip || next >= plan->strips ? -1 : ck_part_start(panels, plan->strips, next) * unit;
     t->row = ck_part_start(heights, plan->parts, part) * height;
     t->rows = ck_min(t->op.m, ck_part_start(heights, plan->parts, part + 1) * height) - t->row;
 }

@@ -12,6 +12,7 @@ typedef struct {
     ck_gemm_operation op;  // as computed: exchanged if the plan says so
     ck_gemm_target target;
     int64_t row, rows, column, columns;
+    int64_t next_column;  // where the strip of the worker's next task begins, or -1
 } ck_gemm_work;
 
 // A block of K, or a part of one.

@@ -58,6 +58,7 @@ typedef struct {
     // Bytes from a word of A to the one to ask for while it is used: along the row if the caller goes on
     // with the next block of K, else 0 for the rows below. The same for B, in words; 0: nothing.
     int64_t a_ahead, b_ahead;
+    int64_t b_next;  // words from a panel to the one to fetch into L2 while it is used, or 0
     const ck_gemm_target *target;
 } ck_gemm_block;
 
@@ -182,7 +183,10 @@ typedef struct {
     int64_t first_chunk, end_chunk;  // KV chunks
     ck_fused_scratch scratch;        // this worker's
     ck_decode_scratch decode;        // this worker's, if the plan decodes
-    float *partial;                  // null: write O and lse; else the state of these rows, see plan.h
+    struct {
+        int64_t batch, kv_head, first_row, end_row, first_key;
+    } next;          // where the worker's next task begins, if it is of another KV head; else kv_head < 0
+    float *partial;  // null: write O and lse; else the state of these rows, see plan.h
 } ck_fused_task;
 
 typedef struct ck_ops {

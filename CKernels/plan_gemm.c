@@ -102,7 +102,10 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
     if (threads == 1) return (grid){.strips = least, .parts = 1};
     grid best = {0};
     double best_cost = 0;
-    for (int64_t strips = least; strips <= ck_min(panels, least + 2 * threads); ++strips) {
+    // Fetching B from L3 or beyond takes as long as multiplying it by so many rows; packing it, by fewer.
+    const double of_b = s->packed_b ? 24 : 4;
+    const int64_t most = ck_min(panels, least + (s->packed_b ? 16 : 2) * threads);
+    for (int64_t strips = least; strips <= most; ++strips) {
         int64_t parts = ck_max(1, ck_ceil_div(goal, strips * s->batch));
         while (parts < rows && strips * parts * s->batch % threads != 0 && parts * strips < 2 * goal) ++parts;
         parts = ck_min(parts, ck_max(1, rows));
@@ -110,7 +113,7 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
         const double height = (double)ck_min(s->m, ck_ceil_div(ck_max(rows, 1), parts) * ops->gemm_rows);
         const double rounds = (double)ck_ceil_div(strips * parts * s->batch, threads);
         // The last two terms: packing B anew in each task, and fetching A for each strip.
-        const double cost = rounds * width * height * (1 + 4 / (height + 1) + 8 / (width + 1));
+        const double cost = rounds * width * height * (1 + of_b / (height + 1) + 8 / (width + 1));
         if (best.strips == 0 || cost < 0.99 * best_cost) {
             best = (grid){.strips = strips, .parts = parts};
             best_cost = cost;
