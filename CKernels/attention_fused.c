@@ -63,7 +63,17 @@ static ck_fused_task task_of(const fused_run *const run, const int64_t index, co
 
 static void forward(void *const context, const int64_t index, const int32_t worker) {
     const fused_run *const run = context;
-    ck_fused_task task = task_of(run, index, run->plan.split ? run->plan.chunks : 1);
+    const int64_t chunks = run->plan.split ? run->plan.chunks : 1, next = index + run->plan.threads;
+    ck_fused_task task = task_of(run, index, chunks);
+    task.next.kv_head = -1;
+    if (next < run->plan.tasks) {
+        const ck_fused_task its = task_of(run, next, chunks);
+        task.next.batch = its.batch;
+        task.next.kv_head = its.kv_head;
+        task.next.first_row = its.first_row;
+        task.next.end_row = its.first_row + its.rows;
+        task.next.first_key = its.first_chunk * CK_KV_CHUNK;
+    }
     if (run->plan.decodes) {
         task.decode = run->decode[worker];
         run->call->ops->attention_decode(&task);
