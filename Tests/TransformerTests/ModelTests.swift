@@ -112,7 +112,7 @@ struct LlamaModelTests {
         let model = try LlamaModel(.small(), weights: weights, execution: run.execution)
         let context = try model.makeContext(kernel: run.kernel)
         let logits = try context.logits(of: Self.tokens)
-        #expect(error(logits.elements, referenceLlama(.small(), weights, Self.tokens).elements) < 1e-5)
+        #expect(error(logits.elements, referenceLlama(.small(), weights, Self.tokens).logits.elements) < 1e-5)
         // Token by token through the cache: the same bits.
         try context.truncate(0)
         for (index, token) in Self.tokens.enumerated() {
@@ -131,7 +131,7 @@ struct LlamaModelTests {
             let context = try model.makeContext(sequenceCount: 2)
             let logits = try context.logits(of: Self.tokens)
             let bound = precision == .float32 ? 1e-5 : 0.15
-            #expect(error(logits.elements, referenceLlama(.small(), weights, Self.tokens).elements) < bound)
+            #expect(error(logits.elements, referenceLlama(.small(), weights, Self.tokens).logits.elements) < bound)
             // A prompt in two parts, the rest token by token beside another sequence.
             try context.truncate(0)
             try context.append(Array(Self.tokens[..<3]))
@@ -156,6 +156,29 @@ struct LlamaModelTests {
         #expect(bits(context.withLogits(0) { span in span.indices.map { span[$0] } }) == bits(Array(whole)))
         #expect(throws: TransformerError.self) { try context.append([Int](repeating: 1, count: 51)) }
         #expect(context.length(0) == 1050)
+    }
+
+    @Test(arguments: ModelRun.all)
+    func attentionWeightsAreThoseOfEveryLayerAndHead(run: ModelRun) throws {
+        let weights = try RandomWeights(LlamaConfiguration.small().shapes, seed: 10)
+        let context = try LlamaModel(.small(), weights: weights, execution: run.execution).makeContext(
+            kernel: run.kernel)
+        let logits = try context.logits(of: Self.tokens)
+        let maps = try context.attentionWeights(of: Self.tokens)
+        #expect(maps.source.isEmpty && maps.tokens.map(\.shape) == [[6, 12, 12], [6, 12, 12]])
+        let oracle = referenceLlama(.small(), weights, Self.tokens).weights
+        for (map, heads) in zip(maps.tokens, oracle) {
+            #expect(error(map.elements, heads.flatMap(\.elements)) < 1e-6)
+            // What comes later is not seen at all.
+            for row in 0..<72 { #expect(map.elements[row * 12 + row % 12 + 1..<(row + 1) * 12].allSatisfy { $0 == 0 }) }
+        }
+        // The sequence goes on from there.
+        #expect(context.length(0) == 12)
+        try context.truncate(0, to: 11)
+        try context.step([Self.tokens[11]].span)
+        let row = context.withLogits(0) { span in span.indices.map { span[$0] } }
+        #expect(bits(row) == bits(Array(logits.elements.suffix(64))))
+        #expect(throws: TransformerError.self) { try context.attentionWeights(of: []) }
     }
 
     @Test func bothNamingsAreTheSameModel() throws {
@@ -236,6 +259,30 @@ struct EncoderDecoderModelTests {
                 #expect(error(logits.elements, oracle.logits.elements) < 2e-5)
             }
         }
+    }
+
+    @Test(arguments: NormPlacement.allCases, AttentionKernel.allCases)
+    func attentionWeightsAreThoseOfEveryBlock(placement: NormPlacement, kernel: AttentionKernel) throws {
+        let configuration = EncoderDecoderConfiguration.small(placement)
+        let weights = try RandomWeights(configuration.shapes, seed: 11)
+        let model = try EncoderDecoderModel(configuration, weights: weights)
+        let source = Self.sources[0]
+        let maps = try model.attentionWeights(source: source, target: Self.target, kernel: kernel)
+        let oracle = referenceEncoderDecoder(configuration, weights, source: source, target: Self.target).weights
+        for (name, found, shape) in [
+            ("encoder.layers.%.self_attention", maps.encoder, [4, 7, 7]),
+            ("decoder.layers.%.self_attention", maps.decoder.tokens, [4, 6, 6]),
+            ("decoder.layers.%.encoder_attention", maps.decoder.source, [4, 6, 7]),
+        ] {
+            #expect(found.map(\.shape) == [shape, shape], "\(name)")
+            for (index, map) in found.enumerated() {
+                let expected = oracle[name.replacing("%", with: "\(index)")] ?? []
+                #expect(error(map.elements, expected.flatMap(\.elements)) < 2e-6, "\(name) \(index)")
+            }
+        }
+        let wrong = #expect(throws: TransformerError.self) { try model.attentionWeights(source: [], target: [1]) }
+        #expect(wrong?.description.contains("source 0 has 0 tokens") == true)
+        #expect(throws: TransformerError.self) { try model.attentionWeights(source: source, target: [23]) }
     }
 
     @Test(arguments: NormPlacement.allCases, Precision.allCases)

@@ -157,8 +157,11 @@ func referenceBERT(_ c: BERTConfiguration, _ w: RandomWeights, _ tokens: [Int]) 
     return (x, maps)
 }
 
-/// Llama in double precision: the logits of every position.
-func referenceLlama(_ c: LlamaConfiguration, _ w: RandomWeights, _ tokens: [Int]) -> Matrix {
+/// Llama in double precision: the logits of every position, and the weights by layer and head.
+func referenceLlama(
+    _ c: LlamaConfiguration, _ w: RandomWeights, _ tokens: [Int]
+) -> (logits: Matrix, weights: [[Matrix]]) {
+    var maps: [[Matrix]] = []
     let epsilon = Double(c.normEpsilon)
     let angles = c.rotary.angles(width: c.headSize)
     let table = w.double("token_embd.weight")
@@ -172,6 +175,7 @@ func referenceLlama(_ c: LlamaConfiguration, _ w: RandomWeights, _ tokens: [Int]
             normal.linear(weight("attn_k")).rotated(heads: c.kvHeadCount, angles: angles, interleaved: true),
             normal.linear(weight("attn_v")), heads: c.headCount, kvHeads: c.kvHeadCount, causal: true,
             weights: &weights)
+        maps.append(weights)
         x = x + attended.linear(weight("attn_output"))
         let inner = x.rmsNorm(weight("ffn_norm"), epsilon: epsilon)
         x =
@@ -179,13 +183,15 @@ func referenceLlama(_ c: LlamaConfiguration, _ w: RandomWeights, _ tokens: [Int]
             + (inner.linear(weight("ffn_gate")).map(Reference.silu) * inner.linear(weight("ffn_up")))
             .linear(weight("ffn_down"))
     }
-    return x.rmsNorm(w.double("output_norm.weight"), epsilon: epsilon).linear(table)
+    return (x.rmsNorm(w.double("output_norm.weight"), epsilon: epsilon).linear(table), maps)
 }
 
-/// The encoder-decoder in double precision: the encoder's output and the logits of every position of the target.
+/// The encoder-decoder in double precision: the encoder's output, the logits of every position of the target, and the
+/// weights of its blocks of attention by their names.
 func referenceEncoderDecoder(
     _ c: EncoderDecoderConfiguration, _ w: RandomWeights, source: [Int], target: [Int]
-) -> (encoded: Matrix, logits: Matrix) {
+) -> (encoded: Matrix, logits: Matrix, weights: [String: [Matrix]]) {
+    var maps: [String: [Matrix]] = [:]
     func norm(_ x: Matrix, _ name: String) -> Matrix {
         x.layerNorm(w.double(name + ".weight"), w.double(name + ".bias"), epsilon: Double(c.normEpsilon))
     }
@@ -214,6 +220,7 @@ func referenceEncoderDecoder(
         let attended = Reference.attention(
             linear(x, name + ".fc_q"), linear(keys, name + ".fc_k"), linear(keys, name + ".fc_v"), heads: c.headCount,
             kvHeads: c.headCount, causal: causal, weights: &weights)
+        maps[name] = weights
         return linear(attended, name + ".fc_o")
     }
     func network(_ x: Matrix, _ layer: String) -> Matrix {
@@ -239,5 +246,5 @@ func referenceEncoderDecoder(
         y = sublayer(y, layer + ".ff_layer_norm") { network($0, layer) }
     }
     if c.normPlacement == .pre { y = norm(y, "decoder.layer_norm") }
-    return (encoded, linear(y, "decoder.fc_out"))
+    return (encoded, linear(y, "decoder.fc_out"), maps)
 }

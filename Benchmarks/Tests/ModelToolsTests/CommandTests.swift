@@ -1,4 +1,5 @@
 import Foundation
+import Safetensors
 import Testing
 
 @testable import transformer
@@ -21,7 +22,8 @@ import Testing
     @Test(arguments: [
         ["embed"], ["embed", "--text", "a", "--top", "0"], ["generate"], ["generate", "--prompt", "a", "--top-k", "3"],
         ["generate", "--prompt", "a", "--raw", "--system", "b"], ["logits", "--tokens", "x"],
-        ["attend", "--text", "a", "--view", "all of them"], ["embed", "--text", "a", "--kernel", "quick"],
+        ["attend", "--text", "a", "--view", "all of them"], ["attend", "--text", "a", "--part", "all"],
+        ["embed", "--text", "a", "--kernel", "quick"],
         ["embed", "--text", "a", "--precision", "half"], ["embed", "--text", "a", "--threads", "1,2"],
     ])
     func wrongArguments(arguments: [String]) throws {
@@ -35,8 +37,68 @@ import Testing
         try command.run()
     }
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: folder("minilm")), "bash Tests/run --models fetches it"))
-    func picturesAndTensors() throws {
+    private static func needs(_ name: String) -> ConditionTrait {
+        .enabled(if: FileManager.default.fileExists(atPath: folder(name)), "bash Tests/run --models fetches it")
+    }
+
+    /// Draws one view into a file of its own; its text.
+    private func picture(_ model: String, _ arguments: [String]) throws -> String {
+        let name = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
+        let files = [name + ".svg", name + ".html"]
+        defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+        try run(["attend", "--model", Self.folder(model), "--output", name] + arguments)
+        #expect(try String(contentsOfFile: files[1], encoding: .utf8).contains("</html>"))
+        return try String(contentsOfFile: files[0], encoding: .utf8)
+    }
+
+    /// Each row of the file's weights and rollouts adds up to 1, of what comes later nothing is seen.
+    private func tensors(_ model: String, _ arguments: [String], causal: Bool) throws -> [Int] {
+        let name = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
+        let files = [name + ".svg", name + ".safetensors"]
+        defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+        try run(
+            ["attend", "--model", Self.folder(model), "--output", files[0], "--view", "mean", "--tensors", files[1]]
+                + arguments)
+        let file = try SafetensorsFile(path: files[1])
+        for tensor in [try file.tensor("attention"), try file.tensor("rollout")] {
+            let (weights, keys) = (try tensor.floats(), tensor.shape.last ?? 1)
+            let queries = tensor.shape[tensor.shape.count - 2]
+            for row in 0..<weights.count / keys {
+                let part = weights[row * keys..<(row + 1) * keys]
+                #expect(abs(part.reduce(0, +) - 1) < 1e-4, "row \(row)")
+                if causal { #expect(part.dropFirst(row % queries + 1).allSatisfy { $0 == 0 }, "row \(row)") }
+            }
+        }
+        #expect(try file.tensor("query_ids").shape == [file.tensor("attention").shape[2]])
+        #expect(try file.tensor("key_ids").shape == [file.tensor("attention").shape[3]])
+        return try file.tensor("attention").shape
+    }
+
+    @Test(needs("annalog")) func partsOfAnEncoderDecoder() throws {
+        let answer = ["--text", "CCO", "--target", "CC(=O)O"]
+        for (part, shape) in [("encoder", [3, 8, 5, 5]), ("decoder", [3, 8, 8, 8]), ("cross", [3, 8, 8, 5])] {
+            #expect(try tensors("annalog", answer + ["--part", part], causal: part == "decoder") == shape)
+        }
+        // From its own answer to the text, if nothing else is asked for.
+        let heads = try picture("annalog", ["--text", "CCO", "--view", "heads"])
+        #expect(heads.contains("layer 2, head 7") && heads.contains("&lt;sos&gt;") && heads.contains("cross"))
+        let rollout = try picture("annalog", ["--text", "CCO", "--view", "rollout", "--layers", "0,2"])
+        #expect(rollout.contains("rollout up to layer 2") && !rollout.contains("rollout up to layer 1"))
+    }
+
+    @Test(needs("smollm2")) func causalAttentionOfADecoder() throws {
+        #expect(try tensors("smollm2", ["--text", "Attention is all you need"], causal: true) == [30, 9, 5, 5])
+        let text = try picture("smollm2", ["--text", "Attention is all", "--view", "mean", "--layers", "29"])
+        #expect(text.contains("layer 29, mean of 9 heads") && text.contains("Attention"))
+        for wrong in [["--part", "cross"], ["--target", "a"], ["--text", String(repeating: "a ", count: 600)]] {
+            let error = #expect(throws: (any Error).self) {
+                try run(["attend", "--model", Self.folder("smollm2"), "--text", "a"] + wrong)
+            }
+            #expect("\(try #require(error))".hasPrefix(wrong[0]))
+        }
+    }
+
+    @Test(needs("minilm")) func picturesAndTensors() throws {
         let name = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
         let files = ["heads", "mean", "rollout"].flatMap { ["\(name)-\($0).svg", "\(name)-\($0).html"] }
         defer { for file in files + [name + ".safetensors"] { try? FileManager.default.removeItem(atPath: file) } }

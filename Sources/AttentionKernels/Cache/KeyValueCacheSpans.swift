@@ -27,8 +27,9 @@ extension KeyValueCache {
         try grow(sequences, by: length)
         do throws(KernelError) {
             try run(
-                query, (key: CacheInput.NewRows(key), value: CacheInput.NewRows(value)), OutputPlace(output),
-                causality: .bottomRight, scale, sequences, kernel, execution)
+                query, (key: CacheInput.NewRows(key), value: CacheInput.NewRows(value)),
+                OutputPlaces(output: OutputPlace(output), lse: nil, weights: nil), causality: .bottomRight, scale,
+                sequences, kernel, execution)
         } catch {
             shrink(sequences, by: length)
             throw error
@@ -38,23 +39,28 @@ extension KeyValueCache {
     /// Attends over the keys there are; otherwise as
     /// ``forward(query:appendingKey:value:into:scale:sequences:kernel:execution:)``.
     ///
-    /// - Parameter causality: which keys a query sees by position: `.none` for all, as in cross-attention.
+    /// - Parameters:
+    ///   - causality: which keys a query sees by position: `.none` for all, as in cross-attention.
+    ///   - weights: `[sequences, heads, queryLength, length]` with the length of the longest of the sequences; nil if not
+    ///     wanted.
     /// - Throws: ``KernelError`` if an argument is wrong.
     public func forward(
         query: AttentionInput, into output: consuming AttentionOutput, causality: Causality, scale: Float? = nil,
-        sequences: Range<Int>? = nil, kernel: AttentionKernel = .fused, execution: Execution = .shared
+        weights: consuming AttentionOutput? = nil, sequences: Range<Int>? = nil, kernel: AttentionKernel = .fused,
+        execution: Execution = .shared
     ) throws(KernelError) {
+        let weightsPlace: OutputPlace? = if let weights { OutputPlace(weights) } else { nil }
         try run(
-            query, nil, OutputPlace(output), causality: causality, scale, try checked(sequences), kernel, execution)
+            query, nil, OutputPlaces(output: OutputPlace(output), lse: nil, weights: weightsPlace),
+            causality: causality, scale, try checked(sequences), kernel, execution)
     }
 
     private func run(
-        _ query: AttentionInput, _ rows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?, _ output: OutputPlace,
+        _ query: AttentionInput, _ rows: (key: CacheInput.NewRows, value: CacheInput.NewRows)?, _ places: OutputPlaces,
         causality: Causality, _ scale: Float?, _ sequences: Range<Int>, _ kernel: AttentionKernel,
         _ execution: Execution
     ) throws(KernelError) {
         try requireRing(queries: query.layout.length, causality)
-        let places = OutputPlaces(output: output, lse: nil, weights: nil)
         // A closure may not capture what cannot escape; whoever called keeps the query alive.
         let (start, count, format, layout) = (query.start, query.count, query.format, query.layout)
         try withOperands(sequences, newRows: rows) { key, value, input throws(KernelError) in

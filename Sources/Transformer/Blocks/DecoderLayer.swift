@@ -33,6 +33,8 @@ public struct DecoderLayer: Sendable {
         let sequences: Range<Int>
         let positions: IndexBuffer
         let rotary: RotaryPositions?
+        /// Takes the weights of the one sequence there is then.
+        var watch: AttentionWatch?
     }
 
     /// The layer on the residual stream of the new rows; their keys and values join `cache`.
@@ -48,11 +50,20 @@ public struct DecoderLayer: Sendable {
                 execution: run.execution)
         }
         try attention.attend(place.group, appendingTo: cache, sequences: place.sequences, run)
+        if let watch = place.watch {
+            watch.tokens.append(
+                try attention.weights(place.group, over: cache, .bottomRight, sequence: place.sequences.lowerBound, run))
+        }
         try attention.finish(run)
         try attentionNorm.leave(run)
         if let crossAttention, let crossNorm, let crossCache {
             try crossNorm.enter(run)
             try crossAttention.attend(place.group, over: crossCache, sequences: place.sequences, run)
+            if let watch = place.watch {
+                watch.source.append(
+                    try crossAttention.weights(
+                        place.group, over: crossCache, .none, sequence: place.sequences.lowerBound, run))
+            }
             try crossAttention.finish(run)
             try crossNorm.leave(run)
         }

@@ -6,10 +6,10 @@ protocol LayerCache: AnyObject {
     func append(
         query: AttentionInput, key: AttentionInput, value: AttentionInput, into output: consuming AttentionOutput,
         sequences: Range<Int>, _ run: LayerRun) throws(KernelError)
-    /// Attends over all keys there are.
+    /// Attends over the keys there are, and gives the weights where they are wanted.
     func attend(
-        query: AttentionInput, into output: consuming AttentionOutput, sequences: Range<Int>, _ run: LayerRun
-    ) throws(KernelError)
+        query: AttentionInput, into output: consuming AttentionOutput, weights: consuming AttentionOutput?,
+        causality: Causality, sequences: Range<Int>, _ run: LayerRun) throws(KernelError)
     func length(_ sequence: Int) -> Int
     func truncate(_ sequence: Int, to length: Int) throws(KernelError)
     func copy(_ source: Int, to target: Int) throws(KernelError)
@@ -34,11 +34,12 @@ final class TypedLayerCache<Element: TensorElement>: LayerCache {
     }
 
     func attend(
-        query: AttentionInput, into output: consuming AttentionOutput, sequences: Range<Int>, _ run: LayerRun
+        query: AttentionInput, into output: consuming AttentionOutput, weights: consuming AttentionOutput?,
+        causality: Causality, sequences: Range<Int>, _ run: LayerRun
     ) throws(KernelError) {
         try cache.forward(
-            query: query, into: output, causality: .none, sequences: sequences, kernel: run.kernel,
-            execution: run.execution)
+            query: query, into: output, causality: causality, weights: weights, sequences: sequences,
+            kernel: run.kernel, execution: run.execution)
     }
 
     func length(_ sequence: Int) -> Int { cache.lengths[sequence] }

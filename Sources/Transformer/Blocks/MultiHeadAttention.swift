@@ -171,8 +171,23 @@ extension MultiHeadAttention {
             execution: run.execution)
         try cache.attend(
             query: run.workspace.projected.attentionInput(group, heads: heads, headSize: headSize),
+            into: run.workspace.attended.attentionOutput(group, heads: heads, headSize: valueSize), weights: nil,
+            causality: .none, sequences: sequences, run)
+    }
+
+    /// The weights of the projected queries of one sequence over the keys of its cache, `[heads, rows, keys]`.
+    func weights(
+        _ group: RowGroup, over cache: any LayerCache, _ causality: Causality, sequence: Int, _ run: LayerRun
+    ) throws(KernelError) -> Tensor {
+        let keys = cache.length(sequence)
+        var weights = try Tensor(shape: [heads, group.length, keys])
+        try cache.attend(
+            query: run.workspace.projected.attentionInput(group, heads: heads, headSize: headSize),
             into: run.workspace.attended.attentionOutput(group, heads: heads, headSize: valueSize),
-            sequences: sequences, run)
+            weights: AttentionOutput(
+                weights.mutableSpan, .bhsd(batch: 1, heads: heads, length: group.length, width: keys)),
+            causality: causality, sequences: sequence..<sequence + 1, run)
+        return weights
     }
 
     /// Keys and values of an encoder's output into a cache, once for all steps: a sequence of the cache for each.

@@ -58,13 +58,7 @@ public final class BERTContext {
     public func attentionWeights(of tokens: [Int]) throws -> [Tensor] {
         try check([tokens])
         let packed = PackedSequences([tokens])
-        let run = try begin(packed)
-        var weights: [Tensor] = []
-        for layer in model.stack.layers {
-            weights.append(try layer.attention.weights(packed.groups[0], run))
-            try layer.apply(packed.groups, run)
-        }
-        return weights
+        return try model.stack.weights(packed.groups[0], begin(packed))
     }
 
     private func encode(_ packed: PackedSequences) throws(KernelError) -> Range<Int> {

@@ -110,6 +110,19 @@ public final class DecoderContext {
         return try logitRows.tensor(0..<tokens.count)
     }
 
+    /// What every layer attends to over a sequence of tokens alone. Sequence 0 is emptied first and holds the tokens after.
+    ///
+    /// - Throws: ``TransformerError`` as ``append(_:to:)``.
+    public func attentionWeights(of tokens: [Int]) throws -> DecoderWeights {
+        try truncate(0)
+        guard !tokens.isEmpty else {
+            throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
+        }
+        let watch = AttentionWatch()
+        try run(tokens.span, 0..<1, length: tokens.count, logitsOf: 0..<0, watch)
+        return DecoderWeights(tokens: watch.tokens, source: watch.source)
+    }
+
     /// Calls `body` with a row of logits of the last call, `vocabularySize` of them.
     public func withLogits<Result>(_ row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result {
         try body(logitRows.row(row))
@@ -137,8 +150,10 @@ public final class DecoderContext {
     }
 
     /// Runs the decoder on `length` new tokens of each of some sequences.
-    private func run(_ tokens: Span<Int>, _ sequences: Range<Int>, length: Int, logitsOf logitRange: Range<Int>) throws
-    {
+    private func run(
+        _ tokens: Span<Int>, _ sequences: Range<Int>, length: Int, logitsOf logitRange: Range<Int>,
+        _ watch: AttentionWatch? = nil
+    ) throws {
         try check(tokens, sequences, length)
         let rows = 0..<tokens.count
         workspace.reserve(rows.count)
@@ -150,7 +165,7 @@ public final class DecoderContext {
             for position in first..<first + length { positions.append(position) }
         }
         do {
-            try decode(tokens, sequences, length, logitRange)
+            try decode(tokens, sequences, length, logitRange, watch)
         } catch {
             // Layers before the one that failed hold the tokens; cutting them off again cannot fail.
             for (index, sequence) in sequences.enumerated() {
@@ -179,14 +194,15 @@ public final class DecoderContext {
     }
 
     private func decode(
-        _ tokens: Span<Int>, _ sequences: Range<Int>, _ length: Int, _ logitRange: Range<Int>
+        _ tokens: Span<Int>, _ sequences: Range<Int>, _ length: Int, _ logitRange: Range<Int>,
+        _ watch: AttentionWatch?
     ) throws(KernelError) {
         let rows = 0..<tokens.count
         let run = LayerRun(workspace: workspace, rows: rows, kernel: kernel, execution: execution)
         try stack.embed(tokens, positions, run)
         let place = DecoderLayer.Place(
             group: RowGroup(firstRow: 0, count: sequences.count, length: length), sequences: sequences,
-            positions: positions, rotary: rotary)
+            positions: positions, rotary: rotary, watch: watch)
         for index in stack.layers.indices {
             try stack.layers[index].apply(
                 place, cache: caches[index], crossCache: crossCaches.isEmpty ? nil : crossCaches[index], run)

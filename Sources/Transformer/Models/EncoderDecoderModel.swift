@@ -106,6 +106,15 @@ public struct EncoderDecoderModel: Sendable {
     private func runEncoder(
         _ sources: [[Int]], _ packed: PackedSequences, _ kernel: AttentionKernel
     ) throws -> LayerRun {
+        let run = try beginEncoder(sources, packed, kernel)
+        try encoder.apply(packed.groups, run)
+        return run
+    }
+
+    /// What the encoder's first layer reads, in a workspace.
+    func beginEncoder(
+        _ sources: [[Int]], _ packed: PackedSequences, _ kernel: AttentionKernel
+    ) throws -> LayerRun {
         let (longest, vocabulary) = (configuration.maximumLength, configuration.sourceVocabularySize)
         guard !sources.isEmpty else {
             throw TransformerError(.invalidInput, "sources", "there are none; there should be one or more")
@@ -133,7 +142,6 @@ public struct EncoderDecoderModel: Sendable {
                 packed.tokens.span, positions: packed.positions.span, into: workspace.operand.output(run.rows),
                 execution: execution)
         }
-        try encoder.apply(packed.groups, run)
         return run
     }
 }

@@ -78,23 +78,27 @@ public struct AttentionMap: Sendable, Equatable {
         self.cells = cells
     }
 
-    /// The map of weights that are known: row by row, `tokens` queries of as many keys each.
+    /// The map of weights that are known, row by row.
     ///
     /// - Parameters:
-    ///   - weights: `tokens · tokens` of them.
+    ///   - weights: `queries · keys` of them.
+    ///   - queries: the number of rows.
+    ///   - keys: the number of columns.
     ///   - place: the place among the maps of a picture, each once.
     ///   - name: what stands over the map.
     ///   - size: the most rows and columns of cells.
-    public init(_ weights: [Float], tokens: Int, place: Int, name: String, size: Int, pooling: Pooling) {
-        precondition(weights.count == tokens * tokens, "\(weights.count) weights of \(tokens) tokens")
+    public init(
+        _ weights: [Float], queries: Int, keys: Int, place: Int, name: String, size: Int, pooling: Pooling
+    ) {
+        precondition(weights.count == queries * keys, "\(weights.count) weights of \(queries) queries and \(keys) keys")
         head = place
         self.name = name
-        rows = Self.cuts(tokens, into: size)
-        columns = rows
+        rows = Self.cuts(queries, into: size)
+        columns = Self.cuts(keys, into: size)
         var cells = [Float](repeating: 0, count: rows.count * columns.count)
-        for query in 0..<tokens {
+        for query in 0..<queries {
             Self.pool(
-                weights[query * tokens..<(query + 1) * tokens], query: query, rows, columns, pooling, into: &cells)
+                weights[query * keys..<(query + 1) * keys], query: query, rows, columns, pooling, into: &cells)
         }
         self.cells = cells
     }

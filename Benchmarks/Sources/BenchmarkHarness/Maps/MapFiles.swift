@@ -61,11 +61,12 @@ public enum MapFiles {
     /// - Returns: the paths written.
     /// - Throws: an error of one sentence; nothing is written then.
     public static func draw(
-        _ maps: [AttentionMap], labels: TokenLabels, caption: [String], title: String, output: String
+        _ maps: [AttentionMap], queryLabels: TokenLabels, keyLabels: TokenLabels, caption: [String], title: String,
+        output: String
     ) throws -> [String] {
         var picture = MapPicture(maps: maps, caption: caption)
-        picture.queryLabels = labels
-        picture.keyLabels = labels
+        picture.queryLabels = queryLabels
+        picture.keyLabels = keyLabels
         return try write(picture, title: title, to: output)
     }
 
