@@ -52,7 +52,8 @@ public struct DecoderLayer: Sendable {
         try attention.attend(place.group, appendingTo: cache, sequences: place.sequences, run)
         if let watch = place.watch {
             watch.tokens.append(
-                try attention.weights(place.group, over: cache, .bottomRight, sequence: place.sequences.lowerBound, run))
+                try attention.weights(place.group, over: cache, .bottomRight, sequence: place.sequences.lowerBound, run)
+            )
         }
         try attention.finish(run)
         try attentionNorm.leave(run)
