@@ -121,6 +121,16 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 #define CK_SHUFFLE4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
 #endif
 
+// Four chosen lanes in the lowest ones; those above are of no interest.
+#if CK_VL == 16
+#define CK_SHUFFLE_LOW(v, i, j, k, l) \
+    __builtin_shufflevector(v, v, i, j, k, l, i, j, k, l, i, j, k, l, i, j, k, l)
+#elif CK_VL == 8
+#define CK_SHUFFLE_LOW(v, i, j, k, l) __builtin_shufflevector(v, v, i, j, k, l, i, j, k, l)
+#elif CK_VL == 4
+#define CK_SHUFFLE_LOW(v, i, j, k, l) __builtin_shufflevector(v, v, i, j, k, l)
+#endif
+
 // The lower and upper half of a0 b0 a1 b1 ...
 #if CK_VL == 16
 #define CK_ZIP_LO(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
