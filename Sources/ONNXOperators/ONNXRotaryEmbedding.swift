@@ -1,9 +1,11 @@
+import AttentionKernels
+
 // Rotary position embedding of opset 23: pairs of columns turn by an angle of the row's position.
 
 extension ONNXNode {
     /// `X` is `[batch, heads, length, width]` or `[batch, length, heads * width]`. The caches are `[positions, half]`
     /// with position_ids, else `[batch, length, half]`.
-    func rotaryEmbedding() throws -> [String: ONNXTensor] {
+    func rotaryEmbedding(_ execution: Execution) throws -> [String: ONNXTensor] {
         let x = try floats("X")
         let cosines = try floats("cos_cache")
         let sines = try floats("sin_cache")
@@ -27,26 +29,22 @@ extension ONNXNode {
                 "the caches have the shapes \(cosines.shape) and \(sines.shape); their last dimension "
                     + "should be \(half)")
         }
-        let rows = try cacheRows(batch, length, cosines.shape)
-        let interleaved = try attributes.flag("interleaved")
-        var result = x.elements
-        for b in 0..<batch {
-            for h in 0..<heads {
-                for i in 0..<length {
-                    let first =
-                        isPacked ? ((b * length + i) * heads + h) * width : ((b * heads + h) * length + i) * width
-                    let cache = rows[b * length + i] * half
-                    for c in 0..<half {
-                        let (one, two) =
-                            interleaved ? (first + 2 * c, first + 2 * c + 1) : (first + c, first + half + c)
-                        let (cosine, sine) = (cosines.elements[cache + c], sines.elements[cache + c])
-                        result[one] = cosine * x.elements[one] - sine * x.elements[two]
-                        result[two] = sine * x.elements[one] + cosine * x.elements[two]
-                    }
-                }
-            }
-        }
-        return ["Y": ONNXTensor(shape: x.shape, result, roundedTo: x.type)]
+        // A row for each token, or for each head of one, whose heads then lie apart.
+        let positions = try cacheRows(batch, length, cosines.shape)
+        let rows =
+            isPacked
+            ? positions
+            : (0..<batch * heads * length).map { positions[$0 / (heads * length) * length + $0 % length] }
+        let columns = isPacked ? heads * width : width
+        var result = try Tensor(shape: [rows.count, columns], elements: x.elements)
+        let table = MatrixLayout(rows: cosines.elements.count / max(half, 1), columns: half)
+        try rotate(
+            nil, heads: isPacked ? heads : 1, rotated: 2 * half, interleaved: try attributes.flag("interleaved"),
+            cosines: MatrixInput(cosines.elements.span, table), sines: MatrixInput(sines.elements.span, table),
+            positions: rows.span,
+            into: MatrixOutput(result.mutableSpan, MatrixLayout(rows: rows.count, columns: columns)),
+            execution: execution)
+        return ["Y": ONNXTensor(shape: x.shape, result.elements, roundedTo: x.type)]
     }
 
     /// The row of the caches for each position of each sequence.

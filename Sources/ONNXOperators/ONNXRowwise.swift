@@ -1,9 +1,10 @@
+import AttentionKernels
 import Foundation
 
-// Softmax, normalisations and activations: sums in double precision, results rounded once.
+// Softmax, normalisations and activations, rounded once to the type of the output.
 
 extension ONNXNode {
-    func softmax(logarithm: Bool) throws -> [String: ONNXTensor] {
+    func softmax(logarithm: Bool, _ execution: Execution) throws -> [String: ONNXTensor] {
         let x = try floats("input")
         guard !x.shape.isEmpty else { throw ONNXError.invalid("\(name) of a scalar") }
         let axis = try axis(default: opset >= 13 ? -1 : 1, rank: x.shape.count)
@@ -11,44 +12,33 @@ extension ONNXNode {
         // Before opset 13 all dimensions from the axis on are one.
         let size = opset >= 13 ? x.shape[axis] : x.shape[axis...].reduce(1, *)
         let behind = opset >= 13 ? x.shape[(axis + 1)...].reduce(1, *) : 1
-        var result = x.elements
-        for row in 0..<before * behind {
-            let first = row / max(behind, 1) * size * behind + row % max(behind, 1)
-            let line = (0..<size).map { first + $0 * behind }
-            let largest = line.reduce(-Double.infinity) { max($0, Double(x.elements[$1])) }
-            let sum = line.reduce(0.0) { $0 + exp(Double(x.elements[$1]) - largest) }
-            for index in line {
-                let distance = Double(x.elements[index]) - largest
-                result[index] = Float(logarithm ? distance - log(sum) : exp(distance) / sum)
-            }
+        // Element `index` of the rows, in each of which the axis lies together, among those of x.
+        func place(_ index: Int) -> Int {
+            let (row, column) = (index / size, index % size)
+            return row / behind * size * behind + column * behind + row % behind
         }
+        var rows = try Tensor(shape: [before * behind, size]) { x.elements[place($0)] }
+        try AttentionKernels.softmax(
+            nil, logarithm: logarithm,
+            into: MatrixOutput(rows.mutableSpan, MatrixLayout(rows: before * behind, columns: size)),
+            execution: execution)
+        var result = x.elements
+        for (index, element) in rows.elements.enumerated() { result[place(index)] = element }
         return ["output": ONNXTensor(shape: x.shape, result, roundedTo: x.type)]
     }
 
-    func layerNormalization() throws -> [String: ONNXTensor] {
+    func layerNormalization(_ execution: Execution) throws -> [String: ONNXTensor] {
         let x = try floats("X")
         let rows = try normalizedRows(x.shape)
-        let scale = try broadcast("Scale", to: x.shape)
-        let shift = inputs["B"] == nil ? nil : try broadcast("B", to: x.shape)
-        let epsilon = Double(try attributes.float("epsilon") ?? 1e-5)
-        var result = x.elements
+        let epsilon = try attributes.float("epsilon") ?? 1e-5
+        let result = try normalized(.layer, "X", by: "Scale", and: "B", epsilon: epsilon, execution)
         var (means, deviations): ([Float], [Float]) = ([], [])
         for first in stride(from: 0, to: x.elements.count, by: max(rows.size, 1)) {
-            let row = first..<first + rows.size
-            let mean = row.reduce(0.0) { $0 + Double(x.elements[$1]) } / Double(rows.size)
-            let variance =
-                row.reduce(0.0) { sum, index in
-                    let distance = Double(x.elements[index]) - mean
-                    return sum + distance * distance
-                } / Double(rows.size)
-            let inverse = 1 / (variance + epsilon).squareRoot()
-            for index in row {
-                // The first stage's result has the type of X.
-                let normal = x.type.rounded(Float((Double(x.elements[index]) - mean) * inverse))
-                result[index] = normal * scale[index] + (shift?[index] ?? 0)
-            }
+            let row = x.elements[first..<first + rows.size].map(Double.init)
+            let mean = row.reduce(0, +) / Double(rows.size)
+            let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(rows.size)
             means.append(Float(mean))
-            deviations.append(Float(inverse))
+            deviations.append(Float(1 / (variance + Double(epsilon)).squareRoot()))
         }
         let stash: ONNXFloatType = try attributes.integer("stash_type") == 16 ? .bfloat16 : .float32
         return [
@@ -58,22 +48,28 @@ extension ONNXNode {
         ]
     }
 
-    func rmsNormalization() throws -> [String: ONNXTensor] {
-        let x = try floats("X")
-        let scaleType = try floats("scale").type
-        let rows = try normalizedRows(x.shape)
-        let scale = try broadcast("scale", to: x.shape)
-        let epsilon = Double(try attributes.float("epsilon") ?? 1e-5)
-        var result = x.elements
-        for first in stride(from: 0, to: x.elements.count, by: max(rows.size, 1)) {
-            let row = first..<first + rows.size
-            let squares = row.reduce(0.0) { $0 + Double(x.elements[$1]) * Double(x.elements[$1]) }
-            let inverse = 1 / (squares / Double(rows.size) + epsilon).squareRoot()
-            for index in row {
-                result[index] = x.type.rounded(Float(Double(x.elements[index]) * inverse)) * scale[index]
-            }
+    func rmsNormalization(_ execution: Execution) throws -> [String: ONNXTensor] {
+        let epsilon = try attributes.float("epsilon") ?? 1e-5
+        let result = try normalized(.rms, "X", by: "scale", and: nil, epsilon: epsilon, execution)
+        return ["Y": ONNXTensor(shape: try floats("X").shape, result, roundedTo: try floats("scale").type)]
+    }
+
+    /// The rows of an input normalised, then scaled and shifted by inputs that broadcast to it.
+    private func normalized(
+        _ norm: Norm, _ input: String, by scale: String, and shift: String?, epsilon: Float, _ execution: Execution
+    ) throws -> [Float] {
+        let x = try floats(input)
+        let size = try normalizedRows(x.shape).size
+        let layout = MatrixLayout(rows: x.elements.count / max(size, 1), columns: size)
+        var rows = try Tensor(shape: [layout.rows, size], elements: x.elements)
+        try normalize(
+            nil, norm, epsilon: epsilon, into: MatrixOutput(rows.mutableSpan, layout), execution: execution)
+        let factors = try broadcast(scale, to: x.shape)
+        let added = try shift.flatMap { inputs[$0] == nil ? nil : try broadcast($0, to: x.shape) }
+        // The first stage's result has the type of X: the factors are no part of it.
+        return rows.elements.enumerated().map { index, element in
+            x.type.rounded(element) * factors[index] + (added?[index] ?? 0)
         }
-        return ["Y": ONNXTensor(shape: x.shape, result, roundedTo: scaleType)]
     }
 
     func gelu() throws -> [String: ONNXTensor] {

@@ -77,6 +77,20 @@ struct OutputLayerTests {
         }
     }
 
+    /// Scores of thousands that differ by little, which single precision holds exactly here.
+    @Test(arguments: Configuration.instructionSets)
+    func theLogarithmOfLargeScoresKeepsItsDigits(configuration: Configuration) throws {
+        let scores = (0..<100).map { Double($0 * 37 % 100) / 256 }
+        let expected = scores.map { score in score - log(scores.reduce(0) { $0 + exp($1) }) }
+        for offset in [-20_000.0, 20_000] {
+            var x = try Tensor(shape: [1, 100]) { Float(scores[$0] + offset) }
+            try softmax(
+                nil, logarithm: true, into: MatrixOutput(x.mutableSpan, MatrixLayout(rows: 1, columns: 100)),
+                execution: configuration.execution)
+            #expect(ulps(x.elements, expected) < 4)
+        }
+    }
+
     @Test func aRowWithoutHopeHasNoProbability() throws {
         for (logarithm, expected) in [(false, Float(0)), (true, -Float.infinity)] {
             var x = try Tensor(shape: [2, 5]) { $0 < 5 ? -.infinity : 1 }
