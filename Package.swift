@@ -97,7 +97,7 @@ let package = Package(
         .testTarget(
             name: "ONNXOperatorTests", dependencies: ["ONNXOperators"], path: "Tests/ONNXOperatorTests"),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Transformer", "TestSupport", "AllocationCounter"],
+            name: "TransformerTests", dependencies: ["Transformer", "Safetensors", "TestSupport", "AllocationCounter"],
             path: "Tests/TransformerTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -158,6 +158,30 @@ struct LlamaModelTests {
         #expect(context.length(0) == 1050)
     }
 
+    @Test func logitsComeInOrderAndAFailureLeavesNothing() throws {
+        struct Enough: Error {}
+        var configuration = LlamaConfiguration.small()
+        configuration.contextLength = 300
+        let context = try LlamaModel(configuration, weights: RandomWeights(configuration.shapes, seed: 9)).makeContext()
+        let tokens = (0..<290).map { $0 * 7 % 64 }
+        let whole = try context.logits(of: tokens)
+        #expect(whole.shape == [290, 64] && context.length(0) == 290)
+        var seen = 0
+        try context.forEachLogits(of: tokens) { position, row in
+            #expect(position == seen && row.indices.allSatisfy { row[$0] == whole[position, $0] })
+            seen += 1
+        }
+        #expect(seen == 290)
+        #expect(throws: Enough.self) {
+            try context.forEachLogits(of: tokens) { position, _ in if position == 200 { throw Enough() } }
+        }
+        #expect(context.length(0) == 0)
+        for wrong in [[], [64], [Int](repeating: 0, count: 301)] {
+            let error = #expect(throws: TransformerError.self) { try context.logits(of: wrong) }
+            #expect(error?.subject == "tokens")
+        }
+    }
+
     @Test(arguments: ModelRun.all)
     func attentionWeightsAreThoseOfEveryLayerAndHead(run: ModelRun) throws {
         let weights = try RandomWeights(LlamaConfiguration.small().shapes, seed: 10)

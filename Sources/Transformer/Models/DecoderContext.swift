@@ -70,14 +70,34 @@ public final class DecoderContext {
             throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
         }
         try check(tokens.span, sequence..<sequence + 1, tokens.count)
+        try extend(sequence, by: tokens, rowsAtOnce: Self.rowsAtOnce) { part in
+            part.upperBound == tokens.count ? part.count - 1..<part.count : 0..<0
+        }
+    }
+
+    /// A long prompt goes in parts of this many tokens: products are at their full speed from some 300 rows on, and
+    /// activations need not grow with the prompt.
+    private static let rowsAtOnce = 512
+
+    /// Where the logits of every token are wanted, fewer: a row of them may be a hundred times as wide as all others.
+    private static let logitRowsAtOnce = 128
+
+    /// Appends tokens to a sequence part by part; the sequence is as before if one fails.
+    ///
+    /// - Parameters:
+    ///   - logitsOf: which rows of a part need logits.
+    ///   - receive: called with each part when its logits are there.
+    private func extend(
+        _ sequence: Int, by tokens: [Int], rowsAtOnce: Int, logitsOf: (Range<Int>) -> Range<Int>,
+        receive: (Range<Int>) throws -> Void = { _ in }
+    ) throws {
         let start = length(sequence)
         do {
-            for first in stride(from: 0, to: tokens.count, by: Self.rowsAtOnce) {
-                let part = tokens.span.extracting(first..<min(first + Self.rowsAtOnce, tokens.count))
-                let isLast = first + part.count == tokens.count
+            for first in stride(from: 0, to: tokens.count, by: rowsAtOnce) {
+                let part = first..<min(first + rowsAtOnce, tokens.count)
                 try run(
-                    part, sequence..<sequence + 1, length: part.count,
-                    logitsOf: isLast ? part.count - 1..<part.count : 0..<0)
+                    tokens.span.extracting(part), sequence..<sequence + 1, length: part.count, logitsOf: logitsOf(part))
+                try receive(part)
             }
         } catch {
             // Whole parts before the one that failed are in; cutting them off again cannot fail.
@@ -85,10 +105,6 @@ public final class DecoderContext {
             throw error
         }
     }
-
-    /// A long prompt goes in parts of this many tokens: products are at their full speed from some 300 rows on, and
-    /// activations need not grow with the prompt.
-    private static let rowsAtOnce = 512
 
     /// Appends a token to each of the first sequences; ``withLogits(_:_:)`` of row `s` are then those of sequence `s`.
     ///
@@ -102,12 +118,30 @@ public final class DecoderContext {
     ///
     /// - Throws: ``TransformerError`` as ``append(_:to:)``.
     public func logits(of tokens: [Int]) throws -> Tensor {
-        try truncate(0)
+        var logits = try Tensor(shape: [tokens.count, vocabularySize])
+        try forEachLogits(of: tokens) { position, row in
+            var target = logits.mutableSpan
+            let first = position * row.count
+            for index in row.indices { target[first + index] = row[index] }
+        }
+        return logits
+    }
+
+    /// Calls `receive` with every position of a sequence of tokens alone, in order, and its logits. They are computed in
+    /// parts, so that memory does not grow with the tokens. Sequence 0 is emptied first and holds the tokens after.
+    ///
+    /// - Throws: ``TransformerError`` as ``append(_:to:)``; what `receive` throws, and then sequence 0 is empty.
+    public func forEachLogits(of tokens: [Int], _ receive: (Int, Span<Float>) throws -> Void) throws {
         guard !tokens.isEmpty else {
             throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
         }
-        try run(tokens.span, 0..<1, length: tokens.count, logitsOf: 0..<tokens.count)
-        return try logitRows.tensor(0..<tokens.count)
+        try truncate(0)
+        try check(tokens.span, 0..<1, tokens.count)
+        try extend(0, by: tokens, rowsAtOnce: Self.logitRowsAtOnce) {
+            0..<$0.count
+        } receive: { part in
+            for row in 0..<part.count { try receive(part.lowerBound + row, logitRows.row(row)) }
+        }
     }
 
     /// What every layer attends to over a sequence of tokens alone. Sequence 0 is emptied first and holds the tokens after.
