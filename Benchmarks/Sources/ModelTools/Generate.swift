@@ -1,6 +1,7 @@
 import AttentionKernels
 import BenchmarkHarness
 import PretrainedModels
+import Safetensors
 import Tokenizers
 import Transformer
 
@@ -42,6 +43,14 @@ public enum Generate {
         public var prefill: Speed
         /// The new tokens behind the first.
         public var decode: Speed
+
+        /// Writes `prompt_tokens` and `tokens`, I64, and the text as metadata.
+        public func write(path: String) throws {
+            var writer = SafetensorsWriter(metadata: ["model": model, "text": text])
+            try writer.add("prompt_tokens", shape: [promptTokens.count], integers: promptTokens)
+            try writer.add("tokens", shape: [tokens.count], integers: tokens)
+            try writer.write(path: path)
+        }
     }
 
     /// Continues `prompt`.

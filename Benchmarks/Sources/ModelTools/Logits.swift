@@ -1,11 +1,10 @@
-import AttentionKernels
 import BenchmarkHarness
-import Foundation
 import PretrainedModels
 import Safetensors
+import Transformer
 
 /// The logits of every position of a sequence of tokens.
-public struct Logits: Sendable {
+public enum Logits {
     /// What `--json` prints: of each position the most likely next tokens.
     public struct Document: Encodable, Sendable {
         /// A token that may come next.
@@ -24,62 +23,69 @@ public struct Logits: Sendable {
         public var best: [[Choice]]
     }
 
-    private let use: ModelUse
-    private let tokens: [Int]
-    private let source: [Int]?
-    private let model: PretrainedModel
-    /// `[positions, vocabulary]`.
-    public let logits: Tensor
-
     /// Computes the logits behind each of `tokens`, all of which are given (teacher forcing).
     ///
-    /// - Parameter source: the tokens of the source, for an encoder-decoder and for nothing else.
+    /// - Parameters:
+    ///   - source: the tokens of the source, for an encoder-decoder and for nothing else.
+    ///   - count: how many of the most likely tokens of each position to tell.
+    ///   - output: the safetensors file to write: `logits`, F32 `[positions, vocabulary]`, `tokens`, and `source` where
+    ///     there is one, I64. Without it the logits are forgotten position by position.
     /// - Throws: an error of one sentence if the model has no logits, or a token is none of its vocabulary.
-    public init(tokens: [Int], source: [Int]?, _ use: ModelUse) throws {
-        self.use = use
-        self.tokens = tokens
-        self.source = source
-        model = try PretrainedModel(folder: use.folder, precision: use.precision, execution: use.execution)
+    public static func run(
+        tokens: [Int], source: [Int]?, best count: Int, output: String?, _ use: ModelUse
+    ) throws -> Document {
+        let model = try PretrainedModel(folder: use.folder, precision: use.precision, execution: use.execution)
+        let context = try Self.context(model, tokens.count, source, use)
+        var document = Document(
+            model: use.folder, tokens: tokens, source: source, shape: [tokens.count, context.vocabularySize], best: [])
+        var elements: [Float] = []
+        if output != nil { elements.reserveCapacity(tokens.count * context.vocabularySize) }
+        try context.forEachLogits(of: tokens) { _, row in
+            document.best.append(
+                likeliest(row, count).map { .init(token: $0, text: text($0, model), logit: row[$0]) })
+            if output != nil { row.withUnsafeBufferPointer { elements += $0 } }
+        }
+        if let output {
+            var writer = SafetensorsWriter(metadata: ["model": use.folder])
+            try writer.add("logits", shape: document.shape, floats: elements)
+            try writer.add("tokens", shape: [tokens.count], integers: tokens)
+            if let source { try writer.add("source", shape: [source.count], integers: source) }
+            try writer.write(path: output)
+        }
+        return document
+    }
+
+    /// The decoder at work, with room for `count` tokens.
+    private static func context(
+        _ model: PretrainedModel, _ count: Int, _ source: [Int]?, _ use: ModelUse
+    ) throws -> DecoderContext {
         switch model {
         case .chat(let chat):
             guard source == nil else { throw HarnessError("--source: a decoder has none; it should be left out") }
             let limit = chat.model.configuration.contextLength
-            guard tokens.count <= limit else {
-                throw HarnessError("--tokens: there are \(tokens.count); the model has room for \(limit)")
+            guard count <= limit else {
+                throw HarnessError("--tokens: there are \(count); the model has room for \(limit)")
             }
-            logits = try chat.model.makeContext(capacity: max(tokens.count, 1), kernel: use.kernel).logits(of: tokens)
+            return try chat.model.makeContext(capacity: max(count, 1), kernel: use.kernel)
         case .translator(let translator):
             guard let source else { throw HarnessError("--source: an encoder-decoder needs the tokens of a source") }
-            logits = try translator.model.logits(source: source, target: tokens, kernel: use.kernel)
+            return try translator.model.makeContext(sources: [source], kernel: use.kernel)
         case .sentenceEncoder:
             throw HarnessError("--model: \(use.folder) holds \(model.kind), which has no logits; use embed")
         }
     }
 
-    /// Writes `logits`, F32 `[positions, vocabulary]`, and `tokens`, I64, and `source`, I64, where there is one.
-    public func write(path: String) throws {
-        var writer = SafetensorsWriter(metadata: ["model": use.folder])
-        try writer.add("logits", shape: logits.shape, floats: logits.elements)
-        try writer.add("tokens", shape: [tokens.count], integers: tokens)
-        if let source { try writer.add("source", shape: [source.count], integers: source) }
-        try writer.write(path: path)
-    }
-
-    /// The `count` most likely tokens of each position.
-    public func document(count: Int) -> Document {
-        let width = logits.shape[1]
-        let elements = logits.elements
-        let best = (0..<logits.shape[0]).map { row in
-            let scores = elements[row * width..<(row + 1) * width]
-            let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
-            return order.prefix(max(1, count)).map { index in
-                Document.Choice(token: index - row * width, text: text(index - row * width), logit: scores[index])
-            }
+    /// The places of the largest of a row's logits, the largest first and of equals the first.
+    private static func likeliest(_ row: Span<Float>, _ count: Int) -> [Int] {
+        var best: [Int] = []
+        for index in row.indices where best.count < count || row[index] > row[best[best.count - 1]] {
+            if best.count == count { best.removeLast() }
+            best.insert(index, at: best.firstIndex { row[$0] < row[index] } ?? best.count)
         }
-        return Document(model: use.folder, tokens: tokens, source: source, shape: logits.shape, best: best)
+        return best
     }
 
-    private func text(_ token: Int) -> String? {
+    private static func text(_ token: Int, _ model: PretrainedModel) -> String? {
         switch model {
         case .chat(let chat): try? chat.tokenizer.decode([token], skipsSpecialTokens: false)
         case .translator(let translator): translator.tokenizer.token(token)

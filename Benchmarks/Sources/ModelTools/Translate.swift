@@ -1,6 +1,7 @@
 import AttentionKernels
 import BenchmarkHarness
 import PretrainedModels
+import Safetensors
 import Transformer
 
 /// Sequences from sequences, by an encoder-decoder.
@@ -45,6 +46,23 @@ public enum Translate {
         public var seconds: Double
         /// The tokens of the best answers for each second.
         public var tokensPerSecond: Double
+
+        /// Writes `tokens`, I64 `[texts, longest]`, the best answers with -1 behind each, and `source_tokens` likewise; the
+        /// texts of the answers are metadata, a line each.
+        public func write(path: String) throws {
+            let best = translations.map { $0.answers.first }
+            let texts = best.map { $0?.text ?? "" }
+            var writer = SafetensorsWriter(metadata: ["model": model, "text": texts.joined(separator: "\n")])
+            for (name, rows) in [
+                ("tokens", best.map { $0?.tokens ?? [] }), ("source_tokens", translations.map(\.sourceTokens)),
+            ] {
+                let longest = rows.map(\.count).max() ?? 0
+                try writer.add(
+                    name, shape: [rows.count, longest],
+                    integers: rows.flatMap { $0 + [Int](repeating: -1, count: longest - $0.count) })
+            }
+            try writer.write(path: path)
+        }
     }
 
     /// Sources of one call of the model at most.

@@ -13,7 +13,7 @@ struct GenerateCommand: ParsableCommand {
             --prompt is a user's message, written as the model's conversations are; with --raw it is a text that is \
             continued as it stands, special tokens such as <|im_start|> included. Without --temperature the most likely \
             token is taken each time. Speeds are in tokens a second: prefill reads the prompt up to the first new token, \
-            decode makes the others.
+            decode makes the others. --output writes the tensors prompt_tokens and tokens, I64, with the text as metadata.
             """)
 
     @OptionGroup var model: ModelArguments
@@ -45,6 +45,9 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "The seed of chance: the same seed gives the same tokens.")
     var seed: UInt64 = 0
 
+    @Option(help: ArgumentHelp("The safetensors file to write; it appears complete or not at all.", valueName: "file"))
+    var output: String?
+
     private func input() throws -> Generate.Prompt {
         switch (prompt, tokens) {
         case (let prompt?, nil):
@@ -64,6 +67,7 @@ struct GenerateCommand: ParsableCommand {
         let document = try Generate.run(input(), choice: choice, maximumTokens: maxTokens, model.use()) { piece in
             if !model.json { FileHandle.standardOutput.show(piece) }
         }
+        if let output { try document.write(path: output) }
         if model.json { return print(try ModelOutput.json(document)) }
         print()
         FileHandle.standardError.show(

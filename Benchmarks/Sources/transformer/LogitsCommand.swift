@@ -30,11 +30,9 @@ struct LogitsCommand: ParsableCommand {
 
     func run() throws {
         guard top >= 1 else { throw HarnessError("--top: \(top) should be at least 1") }
-        let logits = try Logits(
+        let document = try Logits.run(
             tokens: ModelInput.ids(tokens, option: "--tokens"),
-            source: source.map { try ModelInput.ids($0, option: "--source") }, model.use())
-        if let output { try logits.write(path: output) }
-        let document = logits.document(count: top)
+            source: source.map { try ModelInput.ids($0, option: "--source") }, best: top, output: output, model.use())
         if model.json { return print(try ModelOutput.json(document)) }
         for (position, choices) in document.best.enumerated() {
             let words = choices.map { choice in
