@@ -165,6 +165,7 @@ static void multiply_vector(const ck_gemm_work *const t, const ck_k_block k) {
                                  .b = ck_element_at(op->b, op->b_dtype, from),
                                  .b_k_stride = op->b_k_stride,
                                  .b_column_stride = op->b_column_stride,
+                                 .beside = t->plan->beside,
                                  .k_left = op->k - k.first,
                                  .k_total = op->k,
                                  .sums = t->scratch->sums,
@@ -394,7 +395,7 @@ void ck_gemm_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
     // A panel in its own type, and columns that lie along k, are read from end to end as they lie in memory.
     const int64_t along = plan->path == CK_GEMM_STORED ? ops->gemm_panel
                           : plan->path == CK_GEMM_GEMV && t.op.b_column_stride != 1
-                              ? CK_GEMV_GROUP * ops->lanes
+                              ? ops->lanes * (plan->beside ? CK_GEMV_SIDES : 1)
                               : ck_max(t.columns, 1);
     for (const int64_t end = t.column + t.columns; t.column < end; t.column += along) {
         t.columns = ck_min(along, end - t.column);

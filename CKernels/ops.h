@@ -73,10 +73,12 @@ typedef struct {
 } ck_gemm_finish_args;
 
 // The same for at most CK_GEMV_ROWS rows, with B where it lies: columns contiguous; or, for at most
-// CK_GEMV_ROWS_ALONG, k. Then CK_GEMV_GROUP vectors of columns go side by side.
+// CK_GEMV_ROWS_ALONG, k.
 #define CK_GEMV_ROWS 3
 #define CK_GEMV_ROWS_ALONG 8
-#define CK_GEMV_GROUP 2
+// Rows up to which such a B may be read SIDES vectors of columns beside each other.
+#define CK_GEMV_ROWS_BESIDE 2
+#define CK_GEMV_SIDES 2
 typedef struct {
     ck_gemm_kind kind;  // CK_GEMM_F32 or CK_GEMM_BF16
     ck_dtype b_dtype;
@@ -85,6 +87,7 @@ typedef struct {
     int64_t a_row_bytes, a_k_bytes;
     const void *b;
     int64_t b_k_stride, b_column_stride;
+    bool beside;              // two vectors of columns along k side by side
     int64_t k_left, k_total;  // of the whole product: from the first k on, and in all
     float *sums;              // scratch [m][sums_stride], sums_stride a multiple of the lanes and at least n
     int64_t sums_stride;

@@ -79,6 +79,7 @@ typedef struct {
     ck_gemm_kind kind;
     ck_gemm_path path;
     bool packs_a, packs_b;
+    bool beside;            // a GEMV whose B lies along k reads two vectors of columns side by side
     bool is_block;          // one task of one block: A and B as they lie, without a scratch
     bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows

@@ -147,6 +147,16 @@ static ck_gemm_path path_of(const ck_gemm_shape *const s, const ck_gemm_kind kin
     return is_thin(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
 }
 
+// Whether two vectors of columns along k go beside each other: as many more chains for a core that is waiting
+// for them, as it is on a cache, but not for memory, which serves sixteen streams better than twice as many.
+// Lines a page apart push each other out of L1 then.
+static bool goes_beside(const ck_gemm_shape *const s, const ck_gemm_path path) {
+    const int64_t bytes = ck_element_bytes(s->b_dtype), step = s->b_column_stride * bytes;
+    if (path != CK_GEMM_GEMV || s->b_column_stride == 1 || s->m > CK_GEMV_ROWS_BESIDE) return false;
+    return (step % PAGE_BYTES != 0 || s->b_dtype != CK_F32) &&
+           s->n * s->k * bytes <= ck_machine_info()->l3_bytes;
+}
+
 // Columns of a strip at most. Tiles: a strip of B takes 3/8 of L2, A and C stream through the rest. The
 // others: its sums stay in L1.
 static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s,
@@ -188,6 +198,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     const double flops =
         2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
     plan.path = path_of(s, plan.kind);
+    plan.beside = goes_beside(s, plan.path);
     double worth = flops / MIN_FLOPS_PER_THREAD;
     if (plan.path == CK_GEMM_GEMV)
         worth = (double)s->batch * (double)s->n * (double)s->k * (double)ck_element_bytes(s->b_dtype) /
