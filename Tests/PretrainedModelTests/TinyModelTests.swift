@@ -22,7 +22,10 @@ final class TemporaryFolder: Sendable {
 
     func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
 
+    /// Writes a new file. An old one goes first: file systems may flush what is cut to nothing and written again, which
+    /// takes milliseconds.
     func write(_ name: String, _ bytes: [UInt8]) throws {
+        unlink(file(name))
         try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
     }
 }

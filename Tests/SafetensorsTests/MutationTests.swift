@@ -29,6 +29,8 @@ import Testing
                 bytes[random(bytes.count)] = value
             }
             if random(8) == 0 { bytes.removeLast(random(bytes.count)) }
+            // File systems may flush what is cut to nothing and written again, which takes milliseconds.
+            unlink(path)
             try Data(bytes).write(to: URL(fileURLWithPath: path))
             guard let file = try? SafetensorsFile(path: path) else { continue }
             opened += 1

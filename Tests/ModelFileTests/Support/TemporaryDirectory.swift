@@ -14,8 +14,10 @@ final class TemporaryDirectory: Sendable {
 
     func file(_ name: String) -> String { path + "/" + name }
 
-    /// The path of a new file with these bytes.
+    /// The path of a new file with these bytes. An old one goes first: file systems may flush what is cut to nothing and
+    /// written again, which takes milliseconds.
     func file(_ name: String, _ bytes: [UInt8]) throws -> String {
+        unlink(file(name))
         try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
         return file(name)
     }
