@@ -69,6 +69,24 @@ import Testing
         #expect(routes.count == (arrangements.a == .rows && arrangements.b == .rows ? 3 : 4))
     }
 
+    /// Columns along k, which a few rows read one vector of them at a time where they lie a page apart, else two.
+    @Test(arguments: [1022, 1023])
+    func fewRowsOnLongColumnsHaveTheBitsOfMany(k: Int) throws {
+        let whole = GemmCase(Size(9, 90, k), .init(.rows, .columns, .rows))
+        #expect((whole.problem.b.column_stride * 4 % 4096 == 0) == (k == 1022))
+        for isa in Isas.all {
+            let c = try whole.run(isa: isa, threads: 2)
+            for rows in 1...8 {
+                let part = GemmCase(Size(rows, 90, k))
+                part.problem.a = whole.problem.a
+                part.problem.b = whole.problem.b
+                for threads in [1, 2] {
+                    expectSameBits(bits(try part.run(isa: isa, threads: threads)), bits(Array(c[..<(rows * 90)])))
+                }
+            }
+        }
+    }
+
     @Test(arguments: [Size(1, 90, 300), Size(3, 65, 20), Size(20, 90, 513), Size(70, 33, 256), Size(5, 5, 0)])
     func packedAndUnpackedHaveTheSameBits(size: Size) throws {
         for arrangements in GemmCase.Arrangements.all[..<4] + [.init(.rows, .strided, .columns)] {
