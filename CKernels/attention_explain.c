@@ -75,14 +75,44 @@ static double fused_pairs(const ck_attention_problem *const p, const ck_ops *con
     return pairs * (double)(p->kv_heads / heads);
 }
 
-// The decode kernel takes all rows of a KV head against the keys that one of them sees.
-static double decode_pairs(const ck_attention_problem *const p) {
-    double pairs = 0;
-    for (int64_t b = 0; b < p->batch && p->seqlen_q > 0; ++b) {
-        const ck_key_rule rule = ck_key_rule_of(p, b);
-        pairs += (double)p->heads * (double)p->seqlen_q * (double)ck_keys_seen(&rule, p->seqlen_q - 1).high;
+// Whether any row of a KV head sees one of keys from ..< stop, by position, segments and block mask.
+static bool any_row_sees(const ck_attention_problem *const p, const ck_key_rule *const rule,
+                         const int64_t batch, const int64_t kv_head, const int64_t from, const int64_t stop) {
+    const int64_t group = p->heads / p->kv_heads, head = kv_head * group;
+    for (int64_t i = 0; i < p->seqlen_q; ++i) {
+        const ck_key_interval seen = ck_keys_seen(rule, i);
+        for (int64_t j = ck_max(from, seen.low); j < ck_min(stop, seen.high); ++j)
+            if (!segments_hide(p, batch, i, i + 1, j, j + 1) &&
+                !blocks_hide(p, batch, head, head + group, i, i + 1, j, j + 1))
+                return true;
     }
-    return pairs;
+    return false;
+}
+
+// The decode kernel takes all rows of a KV head against the tiles of keys that one of them sees.
+static double decode_pairs(const ck_attention_problem *const p, const ck_ops *const ops) {
+    const bool hides = p->q_segments.count != 0 || ck_has_block_mask(p);
+    const bool heads_differ = ck_has_block_mask(p) && p->block_mask.blocks.head_stride != 0;
+    const int64_t heads = heads_differ ? p->kv_heads : 1, tile = ops->decode_keys;
+    double keys = 0;
+    for (int64_t b = 0; b < p->batch; ++b) {
+        const ck_key_rule rule = ck_key_rule_of(p, b);
+        int64_t low = INT64_MAX, high = 0;
+        for (int64_t i = 0; i < p->seqlen_q; ++i) {
+            const ck_key_interval seen = ck_keys_seen(&rule, i);
+            if (seen.low >= seen.high) continue;
+            low = ck_min(low, seen.low);
+            high = ck_max(high, seen.high);
+        }
+        const int64_t first = ck_min(low, high) / tile * tile;
+        for (int64_t h = 0; h < heads; ++h) {
+            if (!hides) keys += (double)(high - first);
+            for (int64_t key = first; hides && key < high; key += tile)
+                if (any_row_sees(p, &rule, b, h, key, ck_min(key + tile, high)))
+                    keys += (double)(ck_min(key + tile, high) - key);
+        }
+    }
+    return keys * (double)(p->heads / heads) * (double)p->seqlen_q;
 }
 
 // Rows `block` at a time, each against all keys that one of them sees.
@@ -139,11 +169,11 @@ static void explain_fused(const ck_attention_problem *const p, const ck_ops *con
     e->tasks = plan.tasks;
     e->task_rows = plan.task_rows;
     e->tile_rows = plan.decodes ? plan.task_rows : ops->attention_panel;
-    e->tile_keys = CK_KEY_BLOCK;
+    e->tile_keys = plan.decodes ? ops->decode_keys : CK_KEY_BLOCK;
     e->chunks = plan.chunks;
     e->splits_keys = plan.split;
     e->weights_by_blocked = p->weights.data || p->weights.count != 0;
-    e->pairs_computed = p->heads == 0 ? 0 : plan.decodes ? decode_pairs(p) : fused_pairs(p, ops);
+    e->pairs_computed = p->heads == 0 ? 0 : plan.decodes ? decode_pairs(p, ops) : fused_pairs(p, ops);
 }
 
 static void explain_rows(const ck_attention_problem *const p, const ck_ops *const ops, const ck_kernel kernel,

@@ -217,7 +217,7 @@ typedef struct ck_ops {
     void (*attention_combine)(const ck_fused_task *task);
     bool bf16_dot;  // attention_task takes the bf16 dot product where Q, K and V are bf16
     // The same for at most `decode_rows` rows a KV head, with the bits of f32.
-    int32_t decode_rows;
+    int32_t decode_rows, decode_keys;  // and keys of a tile
     void (*attention_decode)(const ck_fused_task *task);
     // Rows first ..< end of a layer; of ck_pool, segments.
     void (*normalize_rows)(const ck_normalize_problem *problem, int64_t first, int64_t end);

@@ -176,10 +176,10 @@ static inline int64_t ck_query_parts(const ck_attention_problem *const p) {
     return p->k.dtype == CK_I8 ? 2 : 1;
 }
 
-// 32-bit words of a row of Q in decode: numbers, pairs, or four bytes of each of two halves behind a head.
-#define CK_QUERY_HEAD 2
+// 32-bit words of a row of Q in decode: numbers, pairs of bf16, or, for words of four bytes of K, two pairs
+// of integers of 16 bits.
 static inline int64_t ck_query_floats(const ck_attention_problem *const p) {
-    return p->k.dtype == CK_I8 ? CK_QUERY_HEAD + 2 * ((p->head_dim + 3) / 4) : p->head_dim;
+    return p->k.dtype == CK_I8 ? 2 * ((p->head_dim + 3) / 4) : p->head_dim;
 }
 
 // Scratch of one worker of the decode kernel; DK is its tile of keys, at most CK_DECODE_KEYS_MAX.

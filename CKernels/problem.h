@@ -169,25 +169,14 @@ static inline bool ck_adds_to_scores(const ck_attention_problem *const p) {
            p->k_segments.count != 0 || ck_has_block_mask(p) || p->scores.alibi_slopes.count != 0;
 }
 
-// Whether more decides about a score than causality, key lengths, mask and bias: what the bf16 dot product
-// does not know.
-static inline bool ck_has_score_rules(const ck_attention_problem *const p) {
-    return p->window.bounds_left || p->window.bounds_right || p->query_lengths.count != 0 ||
-           p->kv_starts.count != 0 || p->prefix_lengths.count != 0 || p->q_segments.count != 0 ||
-           p->k_segments.count != 0 || ck_has_block_mask(p) || ck_transforms_scores(p) ||
-           p->scores.alibi_slopes.count != 0 || p->scores.sinks.count != 0;
-}
-
-// Whether the bf16 dot product may compute a call, where the ISA has it.
+// Whether the bf16 dot product may compute a call, where the ISA has it. It has no place for the block of
+// scores that a caller's function wants.
 static inline bool ck_suits_dot(const ck_attention_problem *const p) {
     return !p->f32_probabilities && p->q.dtype == CK_BF16 && p->k.dtype == CK_BF16 && p->v.dtype == CK_BF16 &&
-           !ck_has_score_rules(p);
+           !p->scores.function;
 }
 
-// Whether the decode kernel knows all that decides about a score. It does not look at keys one by one.
-static inline bool ck_suits_decode(const ck_attention_problem *const p) {
-    return p->q_segments.count == 0 && p->k_segments.count == 0 && !ck_has_block_mask(p) &&
-           !p->scores.normalize_qk && !p->scores.function;
-}
+// Whether the decode kernel knows all that decides about a score. It makes no tiles for a caller's function.
+static inline bool ck_suits_decode(const ck_attention_problem *const p) { return !p->scores.function; }
 
 #endif

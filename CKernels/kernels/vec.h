@@ -191,6 +191,19 @@ CK_INLINE vf vf_load_halves(const float *const low, const float *const high) {
 #define CK_SLAB_LOW(i) ((i) / 4 * 8 + (i) % 4)
 #define CK_SLAB_HIGH(i) (CK_SLAB_LOW(i) + (CK_VL == 4 ? 0 : 4))
 
+// Four lanes of their own: quad `index` of a vector.
+typedef float vf4 __attribute__((ext_vector_type(4)));
+CK_INLINE vf4 vf4_load(const float *const p) {
+    vf4 v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+CK_INLINE vf4 vf4_of(const vf v, const int index) {
+    vf4 quads[CK_VL / 4];
+    __builtin_memcpy(quads, &v, sizeof v);
+    return quads[index];
+}
+
 // In-place transposes of 4 x 4 within each 128 bits of four vectors.
 CK_INLINE void vf_transpose_quads(vf w[4]) {
     const vf a = CK_QUAD_LO(w[0], w[1]), b = CK_QUAD_HI(w[0], w[1]), c = CK_QUAD_LO(w[2], w[3]),

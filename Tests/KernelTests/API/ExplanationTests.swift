@@ -41,6 +41,19 @@ import Testing
         #expect(causal.reasons.contains { $0.contains("skipped") })
     }
 
+    /// Few rows skip tiles of keys that none of them sees.
+    @Test func fewRowsSkipWhatIsHidden() throws {
+        func skipped(_ visibility: KeyVisibility) throws -> Double {
+            try explain(AttentionOptions(visibility: visibility), queries: 1).skippedShare
+        }
+        let window = KeyVisibility(window: SlidingWindow(left: 63, right: 0), alignment: .bottomRight)
+        #expect(try skipped(window) == 1 - 64.0 / 1024)
+        let ids = (0..<1024).map { Int32($0 / 256) }
+        #expect(try skipped(KeyVisibility(segments: AttentionSegments(query: [3], key: ids))) == 0.75)
+        let blocks = try BlockMask(queryBlock: 1, keyBlock: 128, queryLength: 1, keyLength: 1024, visible: [(0, 2)])
+        #expect(try skipped(KeyVisibility(blocks: blocks)) == 7.0 / 8)
+    }
+
     @Test func fewRowsSplitTheKeys() throws {
         let plan = try explain(AttentionOptions(), length: 8192, queries: 1)
         #expect(plan.keyChunks == 8 && plan.splitsKeys == (plan.threads > 1 && plan.tasks > 4))

@@ -64,9 +64,10 @@ extension AttentionCase {
         return ck_block_mask(query_block: 24, key_block: 40, blocks: operand)
     }
 
-    /// The same row as a call of its own: one query, one head, batch 1, at its own absolute position.
-    func alone(_ b: Int, _ h: Int, _ i: Int, isa: ck_isa = .CK_ISA_AUTO, threads: Int = 1) throws -> [UInt32] {
-        var single = problem
+    /// One row of `whole`, a problem of this case's shape and rules, as a problem of its own: one query, one head,
+    /// batch 1, at its own absolute position. Its outputs are still those of the whole.
+    func single(_ whole: ck_attention_problem, _ b: Int, _ h: Int, _ i: Int) -> ck_attention_problem {
+        var single = whole
         let kvHead = h / (shape.heads / shape.kvHeads)
         (single.batch, single.heads, single.kv_heads, single.seqlen_q) = (1, 1, 1, 1)
         func move(_ x: inout ck_operand, _ head: Int, _ row: Int) {
@@ -84,6 +85,12 @@ extension AttentionCase {
             move(&single.block_mask.blocks, row: i / Int(problem.block_mask.query_block))
         }
         moveToOne(&single, b, h, i)
+        return single
+    }
+
+    /// That row's output and lse, computed alone.
+    func alone(_ b: Int, _ h: Int, _ i: Int, isa: ck_isa = .CK_ISA_AUTO, threads: Int = 1) throws -> [UInt32] {
+        var single = single(problem, b, h, i)
         var o = [Float](repeating: .nan, count: shape.valueDim)
         var lse = [Float](repeating: .nan, count: 1)
         var options = ck_options_default()

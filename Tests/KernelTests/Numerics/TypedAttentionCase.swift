@@ -129,40 +129,19 @@ final class TypedAttentionCase {
 
     /// One row as a call of its own.
     func alone(_ b: Int, _ h: Int, _ i: Int, isa: ck_isa, threads: Int) throws -> AttentionCase.Result {
-        let shape = widened.shape
-        var single = problem
-        (single.batch, single.heads, single.kv_heads, single.seqlen_q) = (1, 1, 1, 1)
-        func moved(_ x: ck_operand, _ head: Int, _ row: Int) -> ck_operand {
+        var single = widened.single(problem, b, h, i)
+        func moved(_ x: ck_operand) -> ck_operand {
             var x = x
-            x.offset += Int64(b) * x.batch_stride + Int64(head) * x.head_stride + Int64(row) * x.row_stride
+            x.offset += Int64(b) * x.batch_stride + Int64(h) * x.head_stride + Int64(i) * x.row_stride
             return x
         }
-        let kvHead = h / (shape.heads / shape.kvHeads)
-        (single.q, single.k, single.v) = (
-            moved(problem.q, h, i), moved(problem.k, kvHead, 0), moved(problem.v, kvHead, 0)
-        )
-        (single.o, single.lse) = (moved(problem.o, h, i), moved(problem.lse, h, i))
-        for operand in [\ck_attention_problem.mask, \.bias] {
-            let x = single[keyPath: operand]
-            single[keyPath: operand].offset +=
-                Int64(b) * x.batch_stride + Int64(h) * x.head_stride + Int64(i) * x.row_stride
-        }
-        var length = problem.kv_lengths.map { $0[b] } ?? Int64(shape.keys)
-        if problem.causal != ck_causal.CK_CAUSAL_NONE {
-            single.query_offset =
-                Int64(i) + (problem.causal == ck_causal.CK_CAUSAL_TOP_LEFT ? 0 : length - Int64(shape.queries))
-            single.causal = ck_causal.CK_CAUSAL_OFFSET
-        }
+        (single.o, single.lse) = (moved(problem.o), moved(problem.lse))
         var options = ck_options_default()
         options.isa = isa
         options.threads = Int32(threads)
-        let status = withUnsafePointer(to: &length) { lengths in
-            if single.kv_lengths != nil { (single.kv_lengths, single.kv_lengths_count) = (lengths, 1) }
-            return ck_attention_forward(ck_kernel.CK_FUSED, &single, &options, nil)
-        }
-        try #require(status == ck_status.CK_OK)
-        return AttentionCase.Result(
-            output: Self.elements(single.o, 0, 0, 0, shape.valueDim), lse: Self.elements(single.lse, 0, 0, 0, 1))
+        try #require(ck_attention_forward(ck_kernel.CK_FUSED, &single, &options, nil) == ck_status.CK_OK)
+        let output = Self.elements(single.o, 0, 0, 0, widened.shape.valueDim)
+        return AttentionCase.Result(output: output, lse: Self.elements(single.lse, 0, 0, 0, 1))
     }
 }
 
