@@ -169,7 +169,7 @@ typedef struct ck_attention_problem {
     // of Q to integers of 16 bits.
     ck_kv_scales k_scales, v_scales;
     // For bf16 Q, K and V where the ISA has a bf16 dot product, which takes probabilities rounded to
-    // bf16: false uses it; true widens, as every other ISA does, with their bits and at half
+    // bf16: false uses it, but beside a caller's function; true widens, as every other ISA does, with their bits and at half
     // the speed. Either way decode equals prefill.
     bool f32_probabilities;
     // All of the following are off when zero.
