@@ -1,4 +1,5 @@
 import PyTorchCheckpoints
+import TestSupport
 import Testing
 
 @Suite struct CheckpointTests {

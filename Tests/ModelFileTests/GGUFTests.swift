@@ -1,4 +1,5 @@
 import GGUF
+import TestSupport
 import Testing
 
 @Suite struct GGUFTests {

@@ -2,7 +2,8 @@ import AttentionKernels
 import Foundation
 import Safetensors
 import Testing
-import Transformer
+
+@testable import Transformer
 
 /// Weights and inputs in single precision, and what PyTorch made of them in double precision.
 private struct Fixture: WeightSource {
@@ -114,17 +115,93 @@ struct PyTorchTests {
     @Test(arguments: ModelRun.all) func encoderAndDecoderOfBothPlacements(run: ModelRun) throws {
         for placement in NormPlacement.allCases {
             let fixture = try Fixture(placement == .pre ? "pre_norm" : "post_norm")
-            let configuration = EncoderDecoderConfiguration(
-                sourceVocabularySize: 13, targetVocabularySize: 13, hiddenSize: 32, encoderLayerCount: 2,
-                decoderLayerCount: 2, headCount: 4, feedForwardSize: 56, maximumLength: 20,
-                normPlacement: placement, activation: placement == .pre ? .gelu : .relu, startToken: 0, endToken: 1)
-            let model = try EncoderDecoderModel(configuration, weights: fixture, execution: run.execution)
+            let model = try EncoderDecoderModel(
+                Self.configuration(placement), weights: fixture, execution: run.execution)
             let source = try fixture.tokens("source")
             let encoded = try model.encode([source], kernel: run.kernel)[0]
             #expect(try fixture.difference(encoded, "expected.encoded") < 1e-5, "\(placement)")
             let logits = try model.logits(source: source, target: fixture.tokens("target"), kernel: run.kernel)
             #expect(try fixture.difference(logits, "expected.logits") < 1e-5, "\(placement)")
         }
+    }
+
+    /// The layers one by one on tensors: sequences of a batch side by side, one of them shorter.
+    @Test(arguments: ModelRun.all) func layersOnTensors(run: ModelRun) throws {
+        for placement in NormPlacement.allCases {
+            let fixture = try Fixture(placement == .pre ? "pre_norm" : "post_norm")
+            let configuration = Self.configuration(placement)
+            let model = try EncoderDecoderModel(configuration, weights: fixture, execution: run.execution)
+            let (source, target) = (try fixture.tokens("source"), try fixture.tokens("target"))
+            let x = try twice(fixture, "encoder", source)
+            let lengths = [source.count, source.count - 3]
+            var encoded = x
+            for layer in model.encoder.layers {
+                encoded = try layer(encoded, lengths: lengths, kernel: run.kernel, execution: run.execution)
+            }
+            let whole = try model.encoder(x, lengths: lengths, kernel: run.kernel, execution: run.execution)
+            if let norm = model.encoder.finalNorm {
+                encoded = try norm(encoded, execution: run.execution)
+            } else {
+                #expect(encoded == whole)
+            }
+            #expect(try fixture.difference(first(whole), "expected.encoded") < 1e-5, "\(placement)")
+            #expect(try fixture.difference(first(encoded), "expected.encoded") < 1e-5, "\(placement)")
+            #expect(whole.elements.suffix(3 * 32).allSatisfy { $0 == 0 })
+            var y = try twice(fixture, "decoder", target)
+            for layer in model.decoder.layers {
+                y = try layer(
+                    y, source: whole, sourceLengths: lengths, kernel: run.kernel, execution: run.execution)
+            }
+            if let norm = model.decoder.finalNorm { y = try norm(y, execution: run.execution) }
+            let logits = try model.decoder.head(first(y), execution: run.execution)
+            #expect(try fixture.difference(logits, "expected.logits") < 1e-5, "\(placement)")
+        }
+    }
+
+    @Test func layersNameWhatDoesNotFit() throws {
+        let fixture = try Fixture("pre_norm")
+        let model = try EncoderDecoderModel(Self.configuration(.pre), weights: fixture)
+        let (encoder, decoder) = (model.encoder.layers[0], model.decoder.layers[0])
+        func subject(_ body: () throws -> Void) -> String? {
+            (#expect(throws: TransformerError.self) { try body() })?.subject
+        }
+        let x = try Tensor(shape: [2, 3, 32])
+        #expect(subject { _ = try encoder(Tensor(shape: [2, 3, 31])) } == "x")
+        #expect(subject { _ = try encoder(Tensor(shape: [3, 32])) } == "x")
+        #expect(subject { _ = try encoder(x, lengths: [3]) } == "lengths")
+        #expect(subject { _ = try encoder(x, lengths: [3, 4]) } == "lengths")
+        #expect(subject { _ = try decoder(x) } == "source")
+        #expect(subject { _ = try decoder(x, source: Tensor(shape: [1, 3, 32])) } == "source")
+        #expect(subject { _ = try model.decoder.makeContext() } == "layers")
+        let other = EncoderLayer(
+            attention: try #require(decoder.crossAttention), attentionNorm: encoder.attentionNorm.norm,
+            feedForward: encoder.feedForward, feedForwardNorm: encoder.feedForwardNorm.norm, placement: .pre)
+        #expect(subject { _ = try other(x) } == "attention")
+        let rounded = try EncoderDecoderModel(Self.configuration(.pre), weights: fixture, precision: .bfloat16)
+        #expect(subject { _ = try rounded.encoder(x) } == "precision")
+    }
+
+    /// The embedded tokens as both sequences of a batch.
+    private func twice(_ fixture: Fixture, _ stack: String, _ tokens: [Int]) throws -> Tensor {
+        let words = try fixture.tensor(stack + ".tok_embedding.weight")
+        let positions = try fixture.tensor(stack + ".pos_embedding.weight")
+        let factor = Float(32).squareRoot()
+        return try Tensor(shape: [2, tokens.count, 32]) { index in
+            let (row, column) = (index / 32 % tokens.count, index % 32)
+            return factor * words[tokens[row], column] + positions[row, column]
+        }
+    }
+
+    /// The first sequence of a batch.
+    private func first(_ x: Tensor) throws -> Tensor {
+        try Tensor(shape: Array(x.shape[1...]), elements: Array(x.elements.prefix(x.shape[1] * x.shape[2])))
+    }
+
+    private static func configuration(_ placement: NormPlacement) -> EncoderDecoderConfiguration {
+        EncoderDecoderConfiguration(
+            sourceVocabularySize: 13, targetVocabularySize: 13, hiddenSize: 32, encoderLayerCount: 2,
+            decoderLayerCount: 2, headCount: 4, feedForwardSize: 56, maximumLength: 20, normPlacement: placement,
+            activation: placement == .pre ? .gelu : .relu, startToken: 0, endToken: 1)
     }
 
     @Test(arguments: ModelRun.all) func llama(run: ModelRun) throws {

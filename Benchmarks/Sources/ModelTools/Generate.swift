@@ -70,6 +70,7 @@ public enum Generate {
             case .text(let text): chat.tokens(of: text)
             case .tokens(let ids): ids
             }
+        guard !ids.isEmpty else { throw HarnessError("--prompt: it has no tokens; there should be one or more") }
         let limit = chat.model.configuration.contextLength
         guard maximumTokens >= 1, ids.count + maximumTokens <= limit else {
             throw HarnessError(

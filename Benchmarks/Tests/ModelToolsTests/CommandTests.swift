@@ -86,6 +86,19 @@ import Testing
         #expect(rollout.contains("rollout up to layer 2") && !rollout.contains("rollout up to layer 1"))
     }
 
+    @Test(needs("smollm2")) func promptsThatDoNotFit() throws {
+        for (arguments, start) in [
+            (["--raw", "--prompt", ""], "--prompt: it has no tokens"),
+            (["--prompt", "a", "--max-tokens", "9000"], "--max-tokens: 9000 should be from 1 to 81"),
+            (["--tokens", "49152"], "tokens: token 0 is 49152"),
+        ] {
+            let error = #expect(throws: (any Error).self) {
+                try run(["generate", "--model", Self.folder("smollm2")] + arguments)
+            }
+            #expect("\(try #require(error))".hasPrefix(start))
+        }
+    }
+
     @Test(needs("smollm2")) func causalAttentionOfADecoder() throws {
         #expect(try tensors("smollm2", ["--text", "Attention is all you need"], causal: true) == [30, 9, 5, 5])
         let text = try picture("smollm2", ["--text", "Attention is all", "--view", "mean", "--layers", "29"])

@@ -119,6 +119,13 @@ final class ActivationBuffer {
         return _overrideLifetime(elements, copying: ())
     }
 
+    /// Writes a row of `Float`.
+    func setRow(_ row: Int, _ elements: Span<Float>) {
+        precondition(type == .float32 && elements.count == width, "\(elements.count) columns, not \(width) of Float")
+        var target = mutableElements(Float.self, row + 1)
+        for column in elements.indices { target[row * width + column] = elements[column] }
+    }
+
     /// Rows of `Float`, copied.
     func tensor(_ rows: Range<Int>) throws(KernelError) -> Tensor {
         precondition(type == .float32, "rows of \(type) are not Float")

@@ -42,6 +42,18 @@ final class LayerWorkspace {
         gated = isGated ? ActivationBuffer(width: widths.inner / 2, type: type) : inner
     }
 
+    /// A workspace of no rows for layers of these parts.
+    convenience init(
+        _ attention: MultiHeadAttention, _ network: FeedForward, precision: Precision, placement: NormPlacement,
+        rotates: Bool
+    ) {
+        self.init(
+            Widths(
+                hidden: attention.output.outputs, projected: attention.projectedWidth,
+                attended: attention.attendedWidth, inner: network.inner.outputs),
+            precision: precision, placement: placement, rotates: rotates, isGated: network.isGated)
+    }
+
     /// Makes room for `rows` everywhere.
     func reserve(_ rows: Int) {
         // One by one: an array of them would be an allocation a step.

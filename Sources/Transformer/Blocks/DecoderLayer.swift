@@ -95,7 +95,7 @@ public struct DecoderStack: Sendable {
 
     /// A decoder of its parts.
     ///
-    /// - Throws: ``TransformerError`` if there is no layer.
+    /// - Throws: ``TransformerError`` if there is no layer, or one does not attend to its own input.
     public init(
         embedding: Embedding, layers: [DecoderLayer], finalNorm: Normalization? = nil, head: Linear,
         rotary: RotaryFrequencies? = nil, pairing: RotaryPositions.Pairing = .halves, maximumLength: Int,
@@ -104,6 +104,7 @@ public struct DecoderStack: Sendable {
         guard let first = layers.first else {
             throw TransformerError(.invalidConfiguration, "layers", "there are none; there should be one or more")
         }
+        for layer in layers { try requireSelfAttention(layer.attention) }
         self.embedding = embedding
         self.layers = layers
         self.finalNorm = finalNorm
@@ -116,12 +117,31 @@ public struct DecoderStack: Sendable {
     }
 
     func makeWorkspace() -> LayerWorkspace {
-        let (attention, network) = (layers[0].attention, layers[0].feedForward)
-        return LayerWorkspace(
-            LayerWorkspace.Widths(
-                hidden: attention.output.outputs, projected: attention.projectedWidth,
-                attended: attention.attendedWidth, inner: network.inner.outputs),
-            precision: precision, placement: placement, rotates: rotary != nil, isGated: network.isGated)
+        LayerWorkspace(
+            layers[0].attention, layers[0].feedForward, precision: precision, placement: placement,
+            rotates: rotary != nil)
+    }
+
+    /// A context of empty sequences, for a decoder without cross-attention.
+    ///
+    /// - Parameters:
+    ///   - capacity: the most tokens of a sequence; nil for the length the decoder was made for.
+    ///   - sequenceCount: how many sequences grow side by side.
+    ///   - kernel: the kernel of attention.
+    ///   - execution: threads and instruction set of all calls.
+    /// - Throws: ``TransformerError`` if the capacity is out of range or a layer attends to an encoder's output,
+    ///   `KernelError` if memory runs out.
+    public func makeContext(
+        capacity: Int? = nil, sequenceCount: Int = 1, kernel: AttentionKernel = .fused,
+        execution: Execution = .shared
+    ) throws -> DecoderContext {
+        guard layers.allSatisfy({ $0.crossAttention == nil }) else {
+            throw TransformerError(
+                .invalidConfiguration, "layers", "they attend to an encoder's output; they should not without one")
+        }
+        return try DecoderContext(
+            self, sequenceCount: sequenceCount, capacity: capacity ?? maximumLength, kernel: kernel,
+            execution: execution)
     }
 
     /// The vectors of the tokens into the residual stream, and as the operand where a norm does not make that.

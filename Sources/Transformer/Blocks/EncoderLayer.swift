@@ -45,11 +45,12 @@ public struct EncoderStack: Sendable {
 
     /// A stack of layers of one precision and placement.
     ///
-    /// - Throws: ``TransformerError`` if there is no layer.
+    /// - Throws: ``TransformerError`` if there is no layer, or one does not attend to its own input.
     public init(_ layers: [EncoderLayer], finalNorm: Normalization? = nil, precision: Precision) throws {
         guard let first = layers.first else {
             throw TransformerError(.invalidConfiguration, "layers", "there are none; there should be one or more")
         }
+        for layer in layers { try requireSelfAttention(layer.attention) }
         self.layers = layers
         self.finalNorm = finalNorm
         self.precision = precision
@@ -57,12 +58,8 @@ public struct EncoderStack: Sendable {
     }
 
     func makeWorkspace() -> LayerWorkspace {
-        let (attention, network) = (layers[0].attention, layers[0].feedForward)
-        return LayerWorkspace(
-            LayerWorkspace.Widths(
-                hidden: attention.output.outputs, projected: attention.projectedWidth,
-                attended: attention.attendedWidth, inner: network.inner.outputs),
-            precision: precision, placement: placement, rotates: false, isGated: network.isGated)
+        LayerWorkspace(
+            layers[0].attention, layers[0].feedForward, precision: precision, placement: placement, rotates: false)
     }
 
     /// All layers on the residual stream, whose rows the embedding has filled; the operand must be what the first layer

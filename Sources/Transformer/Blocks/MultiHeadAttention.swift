@@ -103,6 +103,14 @@ public struct MultiHeadAttention: Sendable {
     var valueColumn: Int { (heads + kvHeads) * headSize }
 }
 
+/// Throws if a block that a layer needs for its own input attends to another.
+func requireSelfAttention(_ attention: MultiHeadAttention) throws(TransformerError) {
+    guard case .packed = attention.projection else {
+        throw TransformerError(
+            .invalidConfiguration, "attention", "it attends to another sequence; it should be made with .itself")
+    }
+}
+
 // Inside a stack.
 extension MultiHeadAttention {
     /// Query, key and value of the rows of a self-attention, in one product.

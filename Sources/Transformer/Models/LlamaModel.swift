@@ -76,9 +76,8 @@ public struct LlamaModel: Sendable {
     public func makeContext(
         capacity: Int? = nil, sequenceCount: Int = 1, kernel: AttentionKernel = .fused
     ) throws -> DecoderContext {
-        try DecoderContext(
-            stack, sequenceCount: sequenceCount, capacity: capacity ?? configuration.contextLength, kernel: kernel,
-            execution: execution)
+        try stack.makeContext(
+            capacity: capacity, sequenceCount: sequenceCount, kernel: kernel, execution: execution)
     }
 }
 

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Builds zip archives of plain members, and pickles of tensors as `torch.save` writes them.
 struct CheckpointBuilder {
     var members: [(name: String, bytes: [UInt8])] = []

@@ -38,8 +38,3 @@ func failure<Failure: Error>(_: Failure.Type, _ body: () throws -> Void) -> Fail
         return error as? Failure
     }
 }
-
-extension FixedWidthInteger {
-    /// The bytes in little-endian order.
-    var bytes: [UInt8] { withUnsafeBytes(of: littleEndian) { [UInt8]($0) } }
-}

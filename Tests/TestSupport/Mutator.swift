@@ -1,16 +1,17 @@
 import Foundation
-import TestSupport
 
 /// Damages files, the same way for the same seed.
-struct Mutator {
+public struct Mutator {
     /// How many damaged files a test reads: a few hundred, or as many as ATTENTION_KERNELS_FUZZ says.
-    static var count: Int { ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].flatMap(Int.init) ?? 300 }
+    public static var count: Int {
+        ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].flatMap(Int.init) ?? 300
+    }
 
     private var random: SeededRandom
     private let likely: [UInt8]
 
     /// A mutator that often writes one of the `likely` bytes.
-    init(seed: UInt64, likely: String = "") {
+    public init(seed: UInt64, likely: String = "") {
         random = SeededRandom(seed: seed)
         self.likely = Array(likely.utf8)
     }
@@ -19,7 +20,7 @@ struct Mutator {
 
     /// `whole` with one to four damages: bytes overwritten, integers replaced by extreme ones, pieces cut out, copied
     /// elsewhere or doubled, the end cut off.
-    mutating func damage(_ whole: [UInt8]) -> [UInt8] {
+    public mutating func damage(_ whole: [UInt8]) -> [UInt8] {
         var bytes = whole
         for _ in 0...below(4) where !bytes.isEmpty { damageOnce(&bytes) }
         return bytes
@@ -44,4 +45,9 @@ struct Mutator {
         default: if below(3) == 0 { bytes.removeLast(below(bytes.count)) } else { bytes[place] ^= 1 << below(8) }
         }
     }
+}
+
+extension FixedWidthInteger {
+    /// The bytes in little-endian order.
+    public var bytes: [UInt8] { withUnsafeBytes(of: littleEndian) { [UInt8]($0) } }
 }

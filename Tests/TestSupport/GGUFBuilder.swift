@@ -1,6 +1,6 @@
 /// Builds the bytes of GGUF files, right ones and wrong ones.
-struct GGUFBuilder {
-    enum Value {
+public struct GGUFBuilder {
+    public enum Value {
         case uint8(UInt8)
         case int8(Int8)
         case uint16(UInt16)
@@ -56,26 +56,32 @@ struct GGUFBuilder {
         }
     }
 
-    struct Tensor {
-        var name: String
+    public struct Tensor {
+        public var name: String
         /// Innermost first.
-        var sizes: [UInt64]
-        var type: UInt32
-        var data: [UInt8]
-        var offset: UInt64?
+        public var sizes: [UInt64]
+        public var type: UInt32
+        public var data: [UInt8]
+        public var offset: UInt64?
+
+        public init(name: String, sizes: [UInt64], type: UInt32, data: [UInt8], offset: UInt64? = nil) {
+            (self.name, self.sizes, self.type, self.data, self.offset) = (name, sizes, type, data, offset)
+        }
     }
 
-    var magic = [UInt8]("GGUF".utf8)
-    var version: UInt32 = 3
-    var metadata: [(String, Value)] = []
-    var tensors: [Tensor] = []
-    var alignment = 32
-    var tensorCount: UInt64?
-    var metadataCount: UInt64?
+    public var magic = [UInt8]("GGUF".utf8)
+    public var version: UInt32 = 3
+    public var metadata: [(String, Value)] = []
+    public var tensors: [Tensor] = []
+    public var alignment = 32
+    public var tensorCount: UInt64?
+    public var metadataCount: UInt64?
 
-    static func text(_ text: String) -> [UInt8] { UInt64(text.utf8.count).bytes + [UInt8](text.utf8) }
+    public init() {}
 
-    var bytes: [UInt8] {
+    public static func text(_ text: String) -> [UInt8] { UInt64(text.utf8.count).bytes + [UInt8](text.utf8) }
+
+    public var bytes: [UInt8] {
         var bytes = magic + version.bytes
         bytes += (tensorCount ?? UInt64(tensors.count)).bytes + (metadataCount ?? UInt64(metadata.count)).bytes
         for (key, value) in metadata { bytes += Self.text(key) + value.type.bytes + value.bytes }
