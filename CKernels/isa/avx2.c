@@ -1,14 +1,15 @@
 // AVX2 with FMA: 8 lanes, 16 registers.
 //
 // GEMM tile 6x16: 12 accumulators, 2 columns, 1 broadcast. Attention tile 4 keys x 24 queries: 12
-// accumulators, 3 queries, 1 broadcast; exp2 follows the tile, for no register is left inside it.
+// accumulators, 3 queries, 1 broadcast; exp2 follows the tile, for no register is left inside it. PREFETCHW does
+// nothing on the CPUs with AVX2 that lack it.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,prfchw"))), apply_to = function)
 #define CK_OPS ck_ops_avx2
 #define CK_ISA_ID CK_ISA_AVX2
 #define CK_VL 8

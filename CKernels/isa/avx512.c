@@ -5,8 +5,8 @@
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c"))), \
-                             apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c,prfchw"))), apply_to = function)
 #define CK_OPS ck_ops_avx512
 #define CK_ISA_ID CK_ISA_AVX512
 #define CK_HAS_BF16_DOT 0

@@ -6,8 +6,9 @@
 #include "../kernels/includes.h"
 
 #pragma clang diagnostic error "-Wignored-attributes"
-#pragma clang attribute push(                                                                          \
-    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx512vnni,avx2,fma,f16c"))), \
+#pragma clang attribute push(                                                                      \
+    __attribute__((                                                                                \
+        target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx512vnni,avx2,fma,f16c,prfchw"))), \
     apply_to = function)
 #define CK_OPS ck_ops_avx512bf16
 #define CK_ISA_ID CK_ISA_AVX512BF16
