@@ -91,6 +91,9 @@ struct CompareCommand: ParsableCommand {
         let types: [SweepDType] =
             try dtypes.map { text in try ListArguments.names(text, option: "--dtypes") }
             ?? (list == nil ? [.f32] : [.f32, .bf16])
+        if let bytes = types.first(where: \.keepsBytes) {
+            throw HarnessError("--dtypes: \(bytes.rawValue) is a cache of this library, which no peer can be given")
+        }
         let selection = CompareSelection(
             families: try ListArguments.names(cases, option: "--cases"),
             lengths: try lengths.map { text in try ListArguments.sizes(text, option: "--lengths") },

@@ -46,7 +46,7 @@ struct SweepCaseArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Element types: f32, bf16, f16, or those of Q and O, and of K and V: f32/bf16. (default: f32, or the preset's)",
+            "Element types: f32, bf16, f16, or those of Q and O, and of K and V: f32/bf16; f32/i8 is a cache of 8 bits. (default: f32, or the preset's)",
             valueName: "list"))
     var dtypes: String?
 

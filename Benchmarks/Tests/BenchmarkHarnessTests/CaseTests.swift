@@ -42,7 +42,7 @@ import Testing
     @Test func typesComeFromTheListOrThePreset() throws {
         let workloads = try WorkloadSelection(presets: [.dtypes, .cross]).workloads()
         var plan = SweepPlan(workloads: workloads, kernels: [.fused], threads: [1], isas: [.portable])
-        #expect(plan.cases.count == 8 * 5 + 6 && Set(plan.cases.map(\.key)).count == plan.cases.count)
+        #expect(plan.cases.count == 8 * 6 + 6 && Set(plan.cases.map(\.key)).count == plan.cases.count)
         plan.dtypes = [.bf16]
         #expect(plan.cases.count == 8 + 6 && plan.cases.allSatisfy { $0.dtype == .bf16 })
         let mixed = SweepCase(
@@ -50,6 +50,10 @@ import Testing
             kernel: .fused, isa: .portable, threads: 1, dtype: SweepDType(.float32, .bfloat16))
         #expect(mixed.compulsoryBytes == 4 * 4 * 3 * 16 + 2 * 2 * 5 * 16 && mixed.key.contains(" f32/bf16 "))
         #expect(mixed.peakKey.quantity == .fma)
+        let bytes = SweepCase(
+            shape: mixed.shape, mask: .none, kernel: .fused, isa: .portable, threads: 1, dtype: .bytes)
+        // A row of 8 bits has a scale of 4 bytes.
+        #expect(bytes.compulsoryBytes == 4 * 4 * 3 * 16 + 2 * 2 * 5 * (8 + 4) && bytes.key.contains(" f32/i8 "))
     }
 
     @Test func flopsAreFourForEachPairAndColumn() {
@@ -161,10 +165,10 @@ import Testing
         #expect(
             try ListArguments.names("causal+alibi,window", option: "--masks")
                 == [SweepMask([.alibi, .causal]), SweepMask([.window])])
-        #expect(throws: HarnessError("--dtypes: \"f8\" should be f32, bf16, f16, f32/bf16, f32/f16")) {
+        #expect(throws: HarnessError("--dtypes: \"f8\" should be f32, bf16, f16, f32/bf16, f32/f16, f32/i8")) {
             try ListArguments.names("f8", option: "--dtypes", of: SweepDType.self)
         }
-        for text in ["causal+", "+", "causal+none", "f32/", "f32/bf16/f16"] {
+        for text in ["causal+", "+", "causal+none", "f32/", "f32/bf16/f16", "i8", "i8/f32"] {
             #expect(SweepMask(rawValue: text) == nil && SweepDType(rawValue: text) == nil)
         }
     }

@@ -60,6 +60,25 @@ import Testing
         #expect(tally(other.output, reference).maximum > 10 * reference.outputBound)
     }
 
+    /// A cache of 8 bits holds the very numbers of the workload, and keeps the bound with every rule.
+    @Test(arguments: SweepMask.allCases.filter { !$0.has(.qknorm) })
+    func bytesKeepTheBound(mask: SweepMask) throws {
+        let shape = AttentionShape(
+            batch: 2, heads: 4, kvHeads: 2, queryLength: 70, keyLength: 600, headDim: 16, valueDim: 12)
+        let workload = try AttentionWorkload(shape: shape, mask: mask, dtype: .bytes, seed: 3)
+        let reference = try AttentionReference(workload, rowLimit: .max, keepsWeights: false, seed: 1)
+        let plain = try AttentionWorkload(shape: shape, mask: mask, seed: 3)
+            .attend(.fused, returning: [], execution: Execution(threads: 1))
+        for kernel in AttentionKernel.allCases {
+            let result = try workload.attend(kernel, returning: [], execution: Execution(threads: 2))
+            let error = tally(result.output, reference).maximum
+            #expect(error <= reference.outputBound)
+            // naive and blocked read the numbers exactly; fused rounds Q.
+            #expect(kernel == .fused ? error > 1e-6 : error < 1e-5)
+        }
+        #expect(tally(plain.output, reference).maximum > 2 * reference.outputBound)
+    }
+
     @Test func aChosenOutputTypeIsJudgedByItsOwnRounding() throws {
         var workload = try attention()
         workload.outputType = .float16

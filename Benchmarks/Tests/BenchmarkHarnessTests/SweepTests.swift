@@ -39,6 +39,20 @@ import Testing
         #expect(document.skipped.first?.reason.contains("--naive-limit") == true)
     }
 
+    @Test func cachesOfBytesAreTimedButForWhatTheyLack() throws {
+        let selection = WorkloadSelection(
+            lengths: [9], headDims: [8], heads: [2], masks: [.causal, SweepMask([.qknorm])])
+        let plan = SweepPlan(
+            workloads: try selection.workloads(), kernels: [.fused], dtypes: [.bytes], threads: [1], isas: [.portable])
+        var settings = SweepSettings()
+        settings.turns = TurnTaking(minimumRepetitions: 3, minimumSeconds: 0.001)
+        var runner = SweepRunner(plan, settings: settings)
+        let document = try runner.run()
+        #expect(document.cases.map(\.dtype) == ["f32/i8"] && document.failed.isEmpty)
+        #expect(document.cases.allSatisfy { $0.maxError > 0 && $0.maxError <= $0.errorBound })
+        #expect(document.skipped.map(\.reason) == ["keys of 8 bits have no QK-norm"])
+    }
+
     @Test func wrongCasesAreReportedAndNotTimed() throws {
         var runner = try runner(lengths: [9])
         var checks = 0

@@ -110,7 +110,9 @@ public enum Preset: String, Sendable, CaseIterable {
     /// Decoding on caches of the given lengths.
     static func decode(keyLengths: [Int]) -> [SweepPlan.Workload] {
         keyLengths.map {
-            .init(AttentionShape(heads: 32, kvHeads: 8, queryLength: 1, keyLength: $0, headDim: 128), .none)
+            .init(
+                AttentionShape(heads: 32, kvHeads: 8, queryLength: 1, keyLength: $0, headDim: 128), .none,
+                dtypes: [.f32, .bf16, .bytes])
         }
     }
 }

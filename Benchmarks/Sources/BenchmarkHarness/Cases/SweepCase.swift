@@ -37,9 +37,9 @@ extension AttentionShape {
         return 2 * Double(batch * heads) * Double(pairs) * Double(headDim + valueDim)
     }
 
-    /// The bytes of K and V: what has to be read at least once.
+    /// The bytes of K and V, scales included: what has to be read at least once.
     func keyValueBytes(_ dtype: SweepDType) -> Int {
-        dtype.keyValue.byteCount * batch * kvHeads * keyLength * (headDim + valueDim)
+        batch * kvHeads * keyLength * (dtype.keyValue.rowBytes(headDim) + dtype.keyValue.rowBytes(valueDim))
     }
 }
 

@@ -1,39 +1,80 @@
 import AttentionKernels
 
-/// The element types of a case: `bf16` for all tensors, or `f32/bf16` for Q and O, and K and V.
+/// The element types of a case: `bf16` for all tensors, or `f32/bf16` for Q and O, and K and V. `f32/i8` is a cache of 8
+/// bits, each key and value of a head with a scale of its own.
 public struct SweepDType: RawRepresentable, Sendable, Hashable, Codable, CaseIterable {
     /// The type of Q and O.
     public let query: DataType
     /// The type of K and V.
-    public let keyValue: DataType
+    public let keyValue: KeyValueType
+
+    /// How K and V are held.
+    public enum KeyValueType: Sendable, Hashable {
+        /// As numbers of a type.
+        case numbers(DataType)
+        /// As integers of 8 bits and a scale for each row.
+        case bytes
+
+        /// `i8`, or the type's own.
+        var shortName: String {
+            switch self {
+            case .numbers(let type): type.shortName
+            case .bytes: "i8"
+            }
+        }
+
+        /// The bytes of a row of `width` columns.
+        func rowBytes(_ width: Int) -> Int {
+            switch self {
+            case .numbers(let type): type.byteCount * width
+            case .bytes: width + MemoryLayout<Float>.size
+            }
+        }
+    }
 
     /// The types; one for all unless two are given.
     public init(_ query: DataType, _ keyValue: DataType? = nil) {
+        self.init(query, .numbers(keyValue ?? query))
+    }
+
+    /// The types.
+    public init(_ query: DataType, _ keyValue: KeyValueType) {
         self.query = query
-        self.keyValue = keyValue ?? query
+        self.keyValue = keyValue
     }
 
     public init?(rawValue: String) {
-        let types = rawValue.split(separator: "/", omittingEmptySubsequences: false).map {
-            DataType(shortName: String($0))
+        let names = rawValue.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard (1...2).contains(names.count), let query = DataType(shortName: names[0]) else { return nil }
+        guard let name = names.dropFirst().first else {
+            self.init(query)
+            return
         }
-        guard (1...2).contains(types.count), let query = types[0], let keyValue = types[types.count - 1] else {
+        if name == KeyValueType.bytes.shortName {
+            self.init(query, .bytes)
+        } else if let type = DataType(shortName: name) {
+            self.init(query, type)
+        } else {
             return nil
         }
-        self.init(query, keyValue)
     }
 
     public var rawValue: String {
-        query == keyValue ? query.shortName : "\(query.shortName)/\(keyValue.shortName)"
+        keyValue == .numbers(query) ? query.shortName : "\(query.shortName)/\(keyValue.shortName)"
     }
+
+    /// Whether K and V are of 8 bits, in a cache.
+    public var keepsBytes: Bool { keyValue == .bytes }
 
     /// IEEE single precision.
     public static let f32 = SweepDType(.float32)
     /// The upper half of ``f32``.
     public static let bf16 = SweepDType(.bfloat16)
-    /// The uniform types, and those of f32 queries on a cache of 16 bits.
+    /// Queries of ``f32`` on a cache of 8 bits.
+    public static let bytes = SweepDType(.float32, .bytes)
+    /// The uniform types, and those of f32 queries on a cache of 16 or 8 bits.
     public static let allCases = [
-        f32, bf16, SweepDType(.float16), SweepDType(.float32, .bfloat16), SweepDType(.float32, .float16),
+        f32, bf16, SweepDType(.float16), SweepDType(.float32, .bfloat16), SweepDType(.float32, .float16), bytes,
     ]
 
     /// What multiplies these types on an instruction set.

@@ -92,8 +92,10 @@ enum MachineFigures {
 extension CaseResult {
     /// The bytes of K and V over the median time.
     var keyValueGigabytesPerSecond: Double {
-        let elements = batch * kvHeads * keyLength * (headDim + valueDim)
-        let size = SweepDType(rawValue: dtype)?.keyValue.byteCount ?? 4
-        return Double(size * elements) / max(medianMs, 1e-9) * 1e-6
+        let shape = AttentionShape(
+            batch: batch, heads: heads, kvHeads: kvHeads, queryLength: queryLength, keyLength: keyLength,
+            headDim: headDim, valueDim: valueDim)
+        let bytes = shape.keyValueBytes(SweepDType(rawValue: dtype) ?? .f32)
+        return Double(bytes) / max(medianMs, 1e-9) * 1e-6
     }
 }

@@ -173,9 +173,10 @@ public struct SweepRunner {
         settings.pins ? try ThreadPinning.confined(to: threads, body) : try body()
     }
 
-    /// Why a case is not run, or nil: the naive kernel's time grows with the square of the length, and it teaches
-    /// nothing new there.
+    /// Why a case is not run, or nil: there is no such call, or the naive kernel's time grows with the square of the
+    /// length, and it teaches nothing new there.
     private func reasonToSkip(_ sweepCase: SweepCase, _ reference: AttentionReference) -> String? {
+        if sweepCase.dtype.keepsBytes && sweepCase.mask.has(.qknorm) { return "keys of 8 bits have no QK-norm" }
         guard sweepCase.kernel == .naive else { return nil }
         // Without an earlier case to go by, the rows that the reference needed tell how fast it is.
         let ofRows = sweepCase.flops / (reference.naiveFlopsPerSecond * Double(sweepCase.threads))

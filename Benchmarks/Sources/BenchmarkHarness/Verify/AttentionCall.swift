@@ -29,7 +29,10 @@ class AttentionCall {
         func typed(
             _ query: some NumberTensor, _ key: some NumberTensor, _ value: some NumberTensor
         ) throws(KernelError) -> AttentionCall {
-            switch workload.outputType ?? query.dataType {
+            if workload.keepsBytes {
+                return try CachedAttentionCall(workload, outputs, query.typed, key.typed, value.typed)
+            }
+            return switch workload.outputType ?? query.dataType {
             case .float32:
                 try TypedAttentionCall(workload, outputs, query.typed, key.typed, value.typed, as: Float.self)
             case .bfloat16:

@@ -63,7 +63,9 @@ public struct AttentionReference: Sendable {
             throw HarnessError("the oracle refused the problem: \(String(cString: ck_status_text(status)))")
         }
         let limit = RoundingLimit(workload)
-        outputBound = ErrorBound.bound(naive: errors.output, limit: limit.output, type: workload.workingType)
+        outputBound =
+            ErrorBound.bound(naive: errors.output, limit: limit.output, type: workload.workingType)
+            + (workload.keepsBytes ? limit.ofQuantizedQuery : 0)
         // The sum of rounded probabilities is off by as much as each of them.
         lseBound =
             ErrorBound.bound(naive: errors.lse, limit: limit.lse)

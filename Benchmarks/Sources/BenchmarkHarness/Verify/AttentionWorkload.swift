@@ -57,6 +57,8 @@ public struct AttentionWorkload: Sendable {
     public var scores = ScoreOptions()
     /// See ``AttentionOptions/keepsFloatProbabilities``.
     public var keepsFloatProbabilities = false
+    /// Whether calls read K and V from a cache of 8 bits, which holds these very numbers.
+    var keepsBytes = false
 
     /// A workload.
     public init(

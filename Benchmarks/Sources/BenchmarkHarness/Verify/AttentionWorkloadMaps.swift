@@ -17,7 +17,7 @@ extension AttentionWorkload {
     }
 
     /// The options of a call on tensors.
-    private var options: AttentionOptions {
+    var options: AttentionOptions {
         get throws(KernelError) {
             func view(_ tensor: some NumberTensor) -> any StridedTensor { tensor.typed }
             var options = AttentionOptions(

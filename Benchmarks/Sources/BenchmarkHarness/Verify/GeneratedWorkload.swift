@@ -9,22 +9,39 @@ extension AttentionWorkload {
         shape: AttentionShape, mask: SweepMask, dtype: SweepDType = .f32, seed: UInt64
     ) throws(KernelError) {
         var generator = SeededGenerator(seed: seed)
-        func tensor(_ type: DataType, _ heads: Int, _ length: Int, _ width: Int) throws(KernelError) -> any NumberTensor
-        {
-            try type.tensor(
-                shape: [shape.batch, heads, length, width],
-                floats: generator.gaussians(shape.batch * heads * length * width))
+        func tensor(
+            _ type: SweepDType.KeyValueType, _ heads: Int, _ length: Int, _ width: Int
+        ) throws(KernelError) -> any NumberTensor {
+            let sizes = [shape.batch, heads, length, width]
+            let floats = generator.gaussians(shape.batch * heads * length * width)
+            return switch type {
+            case .numbers(let type): try type.tensor(shape: sizes, floats: floats)
+            case .bytes: try Tensor(shape: sizes, elements: Self.onGrid(floats, width: width))
+            }
         }
         self.init(
-            query: try tensor(dtype.query, shape.heads, shape.queryLength, shape.headDim),
+            query: try tensor(.numbers(dtype.query), shape.heads, shape.queryLength, shape.headDim),
             key: try tensor(dtype.keyValue, shape.kvHeads, shape.keyLength, shape.headDim),
             value: try tensor(dtype.keyValue, shape.kvHeads, shape.keyLength, shape.valueDim))
+        keepsBytes = dtype.keepsBytes
         // Numbers of their own, so that a mask does not change the tensors.
         var others = SeededGenerator(seed: seed &+ 1)
         for rule in mask.rules { try apply(rule, to: shape, &others) }
         if mask.has(.window) && !(mask.has(.causal) || mask.has(.prefix)) {
             visibility.window?.right = SweepMask.windowReach
         }
+    }
+
+    /// `floats` as a cache of 8 bits holds them without an error: multiples of 1/32 up to 127/32, which the largest of
+    /// each row is, so that the row's scale is 1/32.
+    private static func onGrid(_ floats: [Float], width: Int) -> [Float] {
+        var numbers = floats.map { max(-127, min(127, ($0 * 32).rounded())) / 32 }
+        for row in stride(from: 0, to: width == 0 ? 0 : numbers.count, by: width) {
+            let columns = row..<row + width
+            let largest = columns.max { abs(floats[$0]) < abs(floats[$1]) } ?? row
+            numbers[largest] = floats[largest] < 0 ? -127 / 32 : 127 / 32
+        }
+        return numbers
     }
 
     private mutating func apply(

@@ -10,6 +10,10 @@ struct RoundingLimit {
     var output: Double
     var lse: Double
     var weights: Double
+    /// What `fused` may add to an output's error where K is of 8 bits: it rounds each row of Q to 16 bits, steps of 1/32512
+    /// of its largest element, and multiplies integers. The errors of a dot product's elements are independent and
+    /// uniform in half a step: six standard deviations of their sum.
+    var ofQuantizedQuery: Double
 
     init(_ workload: AttentionWorkload) {
         let shape = workload.shape
@@ -21,21 +25,32 @@ struct RoundingLimit {
         let largestValue = Self.largest(workload.value)
         output = (weights + (type == .float32 ? 0 : 3 * type.unitRoundoff)) * largestValue
         lse = unit * (ofScore + ofSum + Self.largestScore(workload))
+        // Rows of Q and K that are divided by their norms have no element beyond 1.
+        let isUnit = workload.scores.normalizesQueryAndKey
+        let spread =
+            isUnit ? 1 : Self.largest(workload.query) * Self.largestNorm(workload.key, width: shape.headDim)
+        // A score's error is a relative one of its exponential, and at most twice that of the weight.
+        ofQuantizedQuery =
+            2 * 6 / (32512 * 12.0.squareRoot()) * spread * Self.largestScale(workload) * largestValue
     }
 
     /// The largest magnitude that a score and the terms it is made of can have.
     private static func largestScore(_ workload: AttentionWorkload) -> Double {
         let shape = workload.shape
         let options = workload.scores
-        let scale = Double(abs(workload.scale ?? 1 / Float(max(shape.headDim, 1)).squareRoot()))
-        let headScale = (options.headScales ?? [1]).reduce(0) { max($0, Double(abs($1))) }
         let norms =
             options.normalizesQueryAndKey
             ? 1 : largestNorm(workload.query, width: shape.headDim) * largestNorm(workload.key, width: shape.headDim)
         let bias = (workload.bias?.floats ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
         let slope = (options.alibiSlopes ?? []).reduce(0.0) { max($0, Double(abs($1))) }
         let sink = (options.sinkValues ?? []).reduce(0.0) { $1.isFinite ? max($0, Double(abs($1))) : $0 }
-        return scale * headScale * norms + bias + slope * Double(shape.queryLength + shape.keyLength) + sink
+        return largestScale(workload) * norms + bias + slope * Double(shape.queryLength + shape.keyLength) + sink
+    }
+
+    /// The largest magnitude that a dot product may be multiplied by.
+    private static func largestScale(_ workload: AttentionWorkload) -> Double {
+        let scale = Double(abs(workload.scale ?? 1 / Float(max(workload.shape.headDim, 1)).squareRoot()))
+        return scale * (workload.scores.headScales ?? [1]).reduce(0) { max($0, Double(abs($1))) }
     }
 
     private static func largest(_ tensor: any NumberTensor) -> Double {
