@@ -11,7 +11,7 @@ import Testing
 
     @Test func whatCountsAsADisturbance() {
         #expect(!noise().isDisturbing(threads: 2, cores: 2))
-        #expect(!noise(20).isDisturbing(threads: 2, cores: 2) && noise(21).isDisturbing(threads: 2, cores: 2))
+        #expect(!noise(200).isDisturbing(threads: 2, cores: 2) && noise(201).isDisturbing(threads: 2, cores: 2))
         #expect(!noise(steal: 0.02).isDisturbing(threads: 1, cores: 2))
         #expect(noise(steal: 0.03).isDisturbing(threads: 1, cores: 2))
         // Others may use the cores that the case leaves them.

@@ -161,7 +161,7 @@ public final class CompareRunner {
         for session in sessions { peers.first { $0.name.hasPrefix(session.name + " ") }?.release() }
 
         let roof = Roof.compute(
-            flops: compareCase.flops, gflops: watch.meter.records[key]?.best ?? outcome.peakBeside)
+            flops: compareCase.flops, gflops: watch.meter.records[key]?.peak ?? outcome.peakBeside)
         let names = [ContestEntry.ours] + peers.map(\.name)
         var entries = names.indices.map { ContestEntry(names[$0], problem: checks[$0].problem ?? "") }
         let ours = accepted.first == 0 ? outcome.results.first : nil
@@ -245,7 +245,7 @@ public final class CompareRunner {
         let cases = measured.map { entry in
             var entry = entry
             let (key, beside) = (key(entry.compareCase), entry.noise?.peakBesideGflops ?? 0)
-            entry.peakGflops = (watch.meter.records[key]?.best ?? beside).significant()
+            entry.peakGflops = (watch.meter.records[key]?.peak ?? beside).significant()
             entry.disturbed = entry.disturbed || watch.meter.isDisturbed(key, gflops: beside)
             entry.roof = Roof(
                 limits, flops: entry.roof.flops, bytes: entry.compareCase.keyValueBytes, threads: entry.threads,

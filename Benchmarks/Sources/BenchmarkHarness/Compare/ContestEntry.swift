@@ -95,7 +95,7 @@ public struct ContestEntry: Codable, Sendable, Equatable {
 }
 
 extension ContestEntry {
-    /// Sets the share of the roof, which is known for good when the run's best peak is.
+    /// Sets the share of the roof, which is known for good when the run's peak is.
     mutating func judge(by roof: Roof) {
         percentOfRoof = medianMs.map { (100 * roof.seconds / max($0 * 1e-3, 1e-12)).significant() }
     }

@@ -64,8 +64,8 @@ struct ContestWatch {
     }
 
     private func disturbance(_ outcome: Outcome, _ key: PeakMeter.Key) -> Double {
-        let best = meter.records[key]?.best ?? outcome.peakBeside
-        return max(0, 1 - outcome.peakBeside / max(best, 1e-9)) + outcome.noise.stealShare
+        let held = meter.records[key]?.peak ?? outcome.peakBeside
+        return max(0, 1 - outcome.peakBeside / max(held, 1e-9)) + outcome.noise.stealShare
             + outcome.noise.contention(threads: key.threads, cores: MachineReport.usableCores)
     }
 

@@ -29,7 +29,7 @@ public struct MeasuredProduct: Codable, Sendable, Equatable {
     public var readOfB: Double?
     /// How fast the level of memory that holds B is read, in 10^9 bytes a second.
     public var readBoundGBs: Double?
-    /// Whether the peak measured beside this case fell more than 5 % below the run's best, or others used its cores.
+    /// Whether the peak measured beside this case fell more than 5 % below the run's, or others used its cores.
     public var disturbed: Bool
     /// What the machine did meanwhile; nil in older files.
     public var noise: ContestNoise?

@@ -173,7 +173,7 @@ public struct GemmRunner {
         let key = key(product, threads)
         let outcome = try watch.run(contestants, key)
 
-        let roof = Roof.compute(flops: shape.flops, gflops: watch.meter.records[key]?.best ?? outcome.peakBeside)
+        let roof = Roof.compute(flops: shape.flops, gflops: watch.meter.records[key]?.peak ?? outcome.peakBeside)
         let ours = names.first == ContestEntry.ours ? outcome.results.first : nil
         for (name, result) in zip(names, outcome.results) {
             guard let index = entries.firstIndex(where: { $0.contestant == name }) else { continue }
@@ -237,7 +237,7 @@ public struct GemmRunner {
             var entry = entry
             let product = Product(shape: entry.shape, dtype: entry.dtype)
             let (key, beside) = (key(product, entry.threads), entry.noise?.peakBesideGflops ?? 0)
-            entry.peakGflops = (watch.meter.records[key]?.best ?? beside).significant()
+            entry.peakGflops = (watch.meter.records[key]?.peak ?? beside).significant()
             // C = A B reads B at least once; A and C are small where that matters.
             entry.roof = Roof(
                 limits, flops: entry.roof.flops, bytes: entry.dtype.bytesOfB(entry.n * entry.k),

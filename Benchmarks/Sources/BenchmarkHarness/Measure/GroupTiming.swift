@@ -20,8 +20,8 @@ struct GroupTiming {
 
     /// How much was lost, to tell the better of two timings: shares of the peak, of the cores, and of time.
     func disturbance(_ key: PeakMeter.Key, _ meter: PeakMeter) -> Double {
-        let best = meter.records[key]?.best ?? peak
-        return max(0, 1 - peak / max(best, 1e-9)) + noise.stealShare
+        let held = meter.records[key]?.peak ?? peak
+        return max(0, 1 - peak / max(held, 1e-9)) + noise.stealShare
             + noise.contention(threads: key.threads, cores: Machine.current.usableCores)
     }
 }

@@ -27,11 +27,11 @@ public struct NoiseWatch: Sendable {
             return max(0, otherSeconds / seconds - Double(max(0, cores - threads)))
         }
 
-        /// Whether this much can have moved a median: 2 % of a core stolen or contended, or more than 20 switches
-        /// a second, each of which costs a time slice.
+        /// Whether this much can have moved a median: 2 % of a core stolen or contended, or more than 200
+        /// switches a second. A system's own threads make some 100 of 10 us where a case uses all cores.
         public func isDisturbing(threads: Int, cores: Int) -> Bool {
             stealShare > 0.02 || contention(threads: threads, cores: cores) > 0.02
-                || Double(involuntarySwitches) > max(2, 20 * seconds)
+                || Double(involuntarySwitches) > max(2, 200 * seconds)
         }
     }
 

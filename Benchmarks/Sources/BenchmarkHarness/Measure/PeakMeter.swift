@@ -3,8 +3,9 @@ import CKernels
 
 /// Measures the rate of multiply-adds or dot products in registers: the ceiling that "% of peak" speaks of.
 ///
-/// It is measured again and again along a sweep. The best value of a run is its peak; a later value well below it
-/// says that something else uses the machine.
+/// It is measured again and again along a sweep. The run's peak is the value that one measurement in ten reaches: what the
+/// machine holds, and not what a cold one does for its first milliseconds. A value well below it says that something else
+/// uses the machine.
 public struct PeakMeter: Sendable {
     /// A peak belongs to an instruction set, a number of threads, and what is counted.
     public struct Key: Hashable, Sendable {
@@ -24,16 +25,35 @@ public struct PeakMeter: Sendable {
     }
 
     /// What was measured for one key, in GFLOP/s.
-    public struct Record: Sendable, Equatable {
-        /// The highest value: the peak.
-        public var best: Double
+    public struct Record: Sendable {
+        /// All of it, in ascending order.
+        private var values: [Double] = []
+
+        /// The value that one measurement in ten reaches; the highest of fewer than ten.
+        public var peak: Double { values[values.count - 1 - values.count / 10] }
         /// The lowest value.
-        public var lowest: Double
+        public var lowest: Double { values[0] }
         /// How often it was measured.
-        public var count: Int
+        public var count: Int { values.count }
+
+        init(_ value: Double) { values = [value] }
+
+        /// A record of which only this is known.
+        init(peak: Double, lowest: Double, count: Int) {
+            values = [lowest] + Array(repeating: peak, count: max(0, count - 1))
+        }
+
+        mutating func note(_ value: Double) {
+            var (low, high) = (0, values.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if values[middle] < value { low = middle + 1 } else { high = middle }
+            }
+            values.insert(value, at: low)
+        }
     }
 
-    /// A value below this share of the best one means a disturbed machine.
+    /// A value below this share of the peak means a disturbed machine.
     public static let disturbedShare = 0.95
 
     /// The measurements so far.
@@ -71,22 +91,18 @@ public struct PeakMeter: Sendable {
             guard let isa = InstructionSet(rawValue: peak.isa) else { continue }
             let quantity = peak.quantity.flatMap(ComputeQuantity.init) ?? .fma
             records[Key(isa: isa, threads: peak.threads, quantity: quantity)] = Record(
-                best: peak.gflops, lowest: peak.lowestGflops, count: peak.measurements)
+                peak: peak.gflops, lowest: peak.lowestGflops, count: peak.measurements)
         }
     }
 
     /// Notes a measurement of `gflops`.
     mutating func note(_ key: Key, _ gflops: Double) {
-        var record = records[key] ?? Record(best: gflops, lowest: gflops, count: 0)
-        record.best = max(record.best, gflops)
-        record.lowest = min(record.lowest, gflops)
-        record.count += 1
-        records[key] = record
+        if records[key]?.note(gflops) == nil { records[key] = Record(gflops) }
     }
 
-    /// Whether a measurement is so far below the best one that the machine must have been disturbed.
+    /// Whether a measurement is so far below the peak that the machine must have been disturbed.
     public func isDisturbed(_ key: Key, gflops: Double) -> Bool {
-        gflops < Self.disturbedShare * (records[key]?.best ?? 0)
+        gflops < Self.disturbedShare * (records[key]?.peak ?? 0)
     }
 
     /// Finds once how fast the rounds are.

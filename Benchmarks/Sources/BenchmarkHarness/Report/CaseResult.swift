@@ -58,7 +58,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
     public var peakGflops: Double
     /// What that peak counts, see ``ComputeQuantity``; nil in older files: multiply-adds of f32.
     public var peakQuantity: String?
-    /// Whether the peak measured beside this case fell more than 5 % below the run's best, or others used its cores.
+    /// Whether the peak measured beside this case fell more than 5 % below the run's, or others used its cores.
     public var disturbed: Bool
     /// The median of the peaks measured between the turns of this case, in GFLOP/s.
     public var peakBesideGflops: Double
@@ -87,7 +87,7 @@ public struct CaseResult: Codable, Sendable, Equatable {
     /// The sizes of a product; nil for attention, whose sizes are 0 for a product.
     public var product: ProductSizes?
 
-    /// The result of timing `sweepCase`; ``relate(to:meter:roofline:)`` must follow when the run's best peak is known.
+    /// The result of timing `sweepCase`; ``relate(to:meter:roofline:)`` must follow when the run's peak is known.
     init(
         _ sweepCase: SweepCase, _ statistics: TimingStatistics, check: CaseCheck, timing: GroupTiming, attempts: Int
     ) {
@@ -148,12 +148,12 @@ public struct CaseResult: Codable, Sendable, Equatable {
         disturbed = timing.noise.isDisturbing(threads: peak.threads, cores: Machine.current.usableCores)
     }
 
-    /// Relates the case to the limits, of which the best peak is known only when a run ends.
+    /// Relates the case to the limits, of which the peak is known only when a run ends.
     mutating func relate(to meter: PeakMeter, roofline: Roofline?) {
         guard let isa = InstructionSet(rawValue: isa) else { return }
         let quantity = peakQuantity.flatMap(ComputeQuantity.init) ?? .fma
         let key = PeakMeter.Key(isa: isa, threads: threads, quantity: quantity)
-        let peak = meter.records[key]?.best ?? peakBesideGflops
+        let peak = meter.records[key]?.peak ?? peakBesideGflops
         peakGflops = peak.significant()
         percentOfPeak = (100 * gflops / peak).significant()
         disturbed = disturbed || meter.isDisturbed(key, gflops: peakBesideGflops)

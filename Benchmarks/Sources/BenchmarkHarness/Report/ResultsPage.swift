@@ -90,7 +90,7 @@ public enum ResultsPage {
         if disturbed > 0 {
             lines += [
                 "**The machine was disturbed:** beside \(disturbed) of \(document.cases.count) cases the peak fell more "
-                    + "than 5 % below the run's best, or other work used their cores.", "",
+                    + "than 5 % below the run's, or other work used their cores.", "",
             ]
         }
         for failure in document.failed {

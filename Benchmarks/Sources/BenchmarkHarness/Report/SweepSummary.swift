@@ -20,7 +20,7 @@ public enum SweepSummary {
         if disturbed > 0 {
             text +=
                 "\nThe machine was disturbed: beside \(disturbed) of \(document.cases.count) cases the peak fell more "
-            text += "than 5 % below the run's best, or other work used their cores. Run again on an idle machine.\n"
+            text += "than 5 % below the run's, or other work used their cores. Run again on an idle machine.\n"
         }
         for failure in document.failed {
             text += "\nWRONG RESULT, not timed: \(failure.text): error \(NumberText.error(failure.maxError)), allowed "

@@ -11,7 +11,7 @@ public struct MachineReport: Codable, Sendable, Equatable {
         public var threads: Int
         /// What was counted, see ``ComputeQuantity``; nil in older files, which knew multiply-adds of f32 alone.
         public var quantity: String?
-        /// The best of the run's measurements, in GFLOP/s.
+        /// The value that one measurement of the run in ten reaches, in GFLOP/s.
         public var gflops: Double
         /// The lowest of them.
         public var lowestGflops: Double
@@ -64,7 +64,7 @@ public struct MachineReport: Codable, Sendable, Equatable {
             peaks: peaks.map {
                 Peak(
                     isa: $0.key.isa.name, threads: $0.key.threads, quantity: $0.key.quantity.rawValue,
-                    gflops: $0.value.best.significant(), lowestGflops: $0.value.lowest.significant(),
+                    gflops: $0.value.peak.significant(), lowestGflops: $0.value.lowest.significant(),
                     measurements: $0.value.count)
             })
     }
