@@ -67,7 +67,7 @@ typedef struct {
 typedef enum {
     CK_GEMM_TILES,   // register tiles on panels of B
     CK_GEMM_THIN,    // so few rows that B streams past a few lines at a time, never packed
-    CK_GEMM_GEMV,    // three rows or fewer
+    CK_GEMM_GEMV,    // up to 3 rows, or 8 of a B whose k are contiguous
     CK_GEMM_STORED,  // four rows or fewer, and B in panels of its own type
 } ck_gemm_path;
 

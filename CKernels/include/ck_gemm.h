@@ -78,7 +78,7 @@ typedef enum CK_ENUM ck_gemm_route {
     CK_ROUTE_NAIVE,     // the triple loop
     CK_ROUTE_TILES,     // register tiles on panels of B
     CK_ROUTE_THIN,      // so few rows that B streams past a few lines at a time
-    CK_ROUTE_GEMV,      // three rows or fewer: B streams past once
+    CK_ROUTE_GEMV,      // up to 3 rows, or 8 of a B whose k are contiguous: B streams past once
 } ck_gemm_route;
 
 // What ck_gemm would do. With `exchanged`, C^T = B^T A^T is computed, and m, n, A, B mean those of that

@@ -81,7 +81,7 @@ enum EntryText {
 
     /// The sentence about cases beside which something else used the machine.
     static func disturbance(_ disturbed: Int, of count: Int) -> String {
-        "The machine was disturbed: beside \(disturbed) of \(count) cases the peak fell more than 5 % below the run's "
-            + "best, or other work used the cores. Run again on an idle machine."
+        "The machine was disturbed: beside \(disturbed) of \(count) cases the peak fell more than 5 % below the run's, "
+            + "or other work used the cores. Run again on an idle machine."
     }
 }
