@@ -137,6 +137,10 @@ import Testing
         let styles = FigureStyle.styles(legend)
         #expect(Set(names.compactMap { styles[$0]?.pointType }).count == names.count)
         #expect(Set(names.compactMap { styles[$0]?.color }).count >= 6)
+        // All routes of all peers in one figure of bars, which colour alone tells apart.
+        let routes = ["AttentionKernels"] + (0..<11).map { "peer \($0)" }
+        let bars = FigureStyle.styles(routes.map { Figure.Series(name: $0, kind: .bars, points: []) })
+        #expect(Set(routes.compactMap { bars[$0]?.color }).count == routes.count)
     }
 
     @Test(.enabled(if: CommandLineTool.find("gnuplot") != nil, "gnuplot is not installed"))
