@@ -139,7 +139,7 @@ import Testing
         #expect(Set(names.compactMap { styles[$0]?.color }).count >= 6)
         // All routes of all peers in one figure of bars, which colour alone tells apart.
         let routes = ["AttentionKernels"] + (0..<11).map { "peer \($0)" }
-        let bars = FigureStyle.styles(routes.map { Figure.Series(name: $0, kind: .bars, points: []) })
+        let bars = FigureStyle.styles(routes.map { Figure.Series(name: $0, kind: .curve, points: []) })
         #expect(Set(routes.compactMap { bars[$0]?.color }).count == routes.count)
     }
 
