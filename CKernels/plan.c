@@ -55,7 +55,7 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.group = p->kv_heads > 0 ? p->heads / p->kv_heads : 0;
     plan.group_rows = plan.group * p->seqlen_q;
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
-    plan.decodes = plan.group_rows <= ops->decode_rows && ck_suits_decode(p);
+    plan.decodes = plan.group_rows <= ops->decode_rows;
     if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.

@@ -176,7 +176,4 @@ static inline bool ck_suits_dot(const ck_attention_problem *const p) {
            !p->scores.function;
 }
 
-// Whether the decode kernel knows all that decides about a score. It makes no tiles for a caller's function.
-static inline bool ck_suits_decode(const ck_attention_problem *const p) { return !p->scores.function; }
-
 #endif

@@ -16,8 +16,7 @@ public struct AttentionOptions: Sendable {
     public var keyLengths: [Int]?
     /// Whether the probabilities of `BFloat16` query, key and value stay in `Float`. Otherwise, where the machine has a dot
     /// product of bf16, they are rounded for it: twice as fast, at an error of about 2.3e-3 of the output instead of the
-    /// 1.7e-3 that rounding the output alone costs. Either way a row has the same bits in any call; with `true`, calls of a
-    /// few queries are faster.
+    /// 1.7e-3 that rounding the output alone costs. Either way a row has the same bits in any call.
     public var keepsFloatProbabilities: Bool
     /// Window, query lengths, prefix, segments and block mask.
     public var visibility: KeyVisibility

@@ -2,8 +2,8 @@ import AttentionKernels
 import TestSupport
 import Testing
 
-/// Decode equals prefill bit for bit: random shapes, groups of heads, windows and storages, one call over all tokens
-/// against steps of a few.
+/// Decode equals prefill bit for bit: random shapes, groups of heads, windows, rules and storages, one call over all
+/// tokens against steps of a few.
 @Suite struct DecodeBitsTests {
     /// A cache and a query type.
     enum Elements: String, CaseIterable, Sendable {
@@ -11,12 +11,27 @@ import Testing
         case bfloat16Queries, int8BFloat16Queries
     }
 
-    /// A random decoder: its shape, window and storage, and the sizes of its steps.
+    /// What becomes of a score beside the scale.
+    enum Rule: String, CaseIterable {
+        case none, norms, function, hidingFunction, cappedFunction
+    }
+
+    /// Hides every eleventh key of some heads, if it is to hide any, and moves the other scores.
+    struct Modifier: ScoreModifier {
+        let hides: Bool
+
+        func callAsFunction(_ score: Float, batch: Int, head: Int, query: Int, key: Int) -> Float {
+            hides && (3 * key + head + batch) % 11 == 0 ? -.infinity : score * 0.5 + 0.01 * Float((key + 2 * head) % 37)
+        }
+    }
+
+    /// A random decoder: its shape, window, rule and storage, and the sizes of its steps.
     struct Shape: CustomStringConvertible {
         let batch, kvHeads, group, length, headDim, valueDim, page: Int
         let window: Int?
         let keepsFloatProbabilities: Bool
         let steps: [Int]
+        let rule: Rule
 
         init(_ random: inout SeededRandom) {
             batch = Int.random(in: 1...2, using: &random)
@@ -37,15 +52,26 @@ import Testing
                 first += steps.last ?? 1
             }
             self.steps = steps
+            rule = Rule.allCases[Int.random(in: 0..<Rule.allCases.count, using: &random)]
         }
 
         var description: String {
             "batch \(batch) heads \(kvHeads) x \(group) length \(length) dims \(headDim), \(valueDim) page \(page) window "
-                + "\(window.map(String.init) ?? "none") steps \(steps)"
+                + "\(window.map(String.init) ?? "none") rule \(rule) steps \(steps)"
         }
 
-        var options: AttentionOptions {
+        /// The options of a call; keys of 8 bits have no norms.
+        func options(hasNorms: Bool) -> AttentionOptions {
             var options = AttentionOptions(causality: .bottomRight)
+            switch rule {
+            case .none: break
+            case .norms: options.scores.normalizesQueryAndKey = hasNorms
+            case .function: options.scoreFunction = ScoreFunction(Modifier(hides: false))
+            case .hidingFunction: options.scoreFunction = ScoreFunction(Modifier(hides: true))
+            case .cappedFunction:
+                options.scores.softcap = 1.5
+                options.scoreFunction = ScoreFunction(Modifier(hides: true))
+            }
             options.keepsFloatProbabilities = keepsFloatProbabilities
             if let window { options.visibility.window = SlidingWindow(left: window) }
             return options
@@ -67,13 +93,14 @@ import Testing
                 batch: shape.batch, kvHeads: shape.kvHeads, capacity: shape.length, headDim: shape.headDim,
                 valueDim: shape.valueDim, storage: storage)
         }
+        let options = shape.options(hasNorms: Element.self != Int8.self)
         let pages = shape.batch * ((shape.length + shape.page - 1) / shape.page)
         let ring = shape.window.map { KeyValueCache<Element>.Storage.ring(window: $0, step: shape.steps.max() ?? 1) }
         let storages = [.contiguous, .paged(length: shape.page, count: pages)] + (ring.map { [$0] } ?? [])
         for instructionSet in InstructionSet.available {
             var whole = try makeCache(.contiguous)
             let expected = try whole.attend(
-                query: query, appendingKey: key, value: value, options: shape.options,
+                query: query, appendingKey: key, value: value, options: options,
                 execution: Execution(threads: 1, instructionSet: instructionSet))
             for storage in storages {
                 var cache = try makeCache(storage)
@@ -82,7 +109,7 @@ import Testing
                     let range = first..<first + count
                     let output = try cache.attend(
                         query: query.slice(2, range), appendingKey: key.slice(2, range), value: value.slice(2, range),
-                        options: shape.options,
+                        options: options,
                         execution: Execution(threads: 1 + index % 3, instructionSet: instructionSet))
                     let rows = try expected.slice(2, range).contiguous()
                     #expect(
