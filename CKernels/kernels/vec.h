@@ -166,11 +166,13 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 #define CK_PAIR_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
 #endif
 
-// The first VL / 2 floats at `low`, then those at `high`; with 4 lanes, all at `low`.
-CK_INLINE vf vf_load_halves(const float *const low, const float *const high) {
+// VL / 2 words of 32 bits at `low`, at any address, then those at `high`; with 4 lanes, all at `low`.
+CK_INLINE vf vf_load_halves(const void *const low, const void *const high) {
 #if CK_VL == 4
     (void)high;
-    return vf_load(low);
+    vf words;
+    __builtin_memcpy(&words, low, sizeof words);
+    return words;
 #else
     typedef float vf_half __attribute__((ext_vector_type(CK_VL / 2)));
     vf_half a, b;
