@@ -52,7 +52,7 @@ import Transformer
             let found = try model.logits(source: source, target: target, kernel: kernel)
             let start = index * 29 * 59
             #expect(largestDifference(found.elements, logits[start..<start + target.count * 59]) <= 2e-4)
-            #expect(try Self.greedy(translator, source, kernel) == texts.greedy[index])
+            #expect(try Self.answer(translator, source, kernel) == texts.greedy[index])
         }
     }
 
@@ -73,17 +73,21 @@ import Transformer
         #expect(abs(sum / Double(count) - expected) < 1e-5)
     }
 
-    /// The most likely token each time, with the cache.
-    private static func greedy(
+    /// The most likely token each time, with the cache, whose logits have the bits of all tokens at once.
+    private static func answer(
         _ translator: SequenceTranslator, _ source: [Int], _ kernel: AttentionKernel
     ) throws -> String {
-        let context = try translator.model.makeContext(sources: [source], kernel: kernel)
-        var ids = [translator.tokenizer.startToken]
-        while ids.count < context.capacity {
-            try context.append([ids[ids.count - 1]])
-            ids.append(context.withLogits(0) { row in row.indices.max { row[$0] < row[$1] } ?? 0 })
-            if ids.last == translator.tokenizer.endToken { break }
+        let (model, tokenizer) = (translator.model, translator.tokenizer)
+        let context = try model.makeContext(sources: [source], kernel: kernel)
+        var logits: [[Float]] = []
+        let options = GenerationOptions(maximumTokens: context.capacity, stopTokens: [tokenizer.endToken])
+        let answer = try generate(context, prompt: [tokenizer.startToken], options: options) { _ in
+            logits.append(context.firstLogits)
+            return true
         }
-        return try translator.tokenizer.decode(ids)
+        #expect(answer.reason == .stopToken)
+        logits.append(context.firstLogits)
+        #expect(try context.positionsWithOtherBits(of: [tokenizer.startToken] + answer.tokens, than: logits) == [])
+        return try tokenizer.decode(answer.tokens)
     }
 }

@@ -10,16 +10,8 @@ import Transformer
 
 @Suite(.serialized, Models.needs("smollm2")) struct SmolLM2Tests {
     private struct Prompt: Decodable {
-        var prompt: String
-        var ids: [Int]
-        var greedyIds: [Int]
-        var greedyText: String
-
-        enum CodingKeys: String, CodingKey {
-            case prompt, ids
-            case greedyIds = "greedy_ids"
-            case greedyText = "greedy_text"
-        }
+        let prompt, greedyText: String
+        let ids, greedyIds: [Int]
     }
 
     private let prompts: [Prompt]
@@ -51,20 +43,25 @@ import Transformer
         #expect(try chat.tokenizer.decode(own).hasPrefix("system\nBe brief.\nuser\nHi"))
     }
 
+    /// Token by token from the cache: the reference's logits and answer, and the bits of all tokens at once.
     @Test(arguments: Models.configurations) func logitsAndGreedyTokens(_ configuration: KernelConfiguration) throws {
         let model = try Self.model(configuration.execution)
         for (index, prompt) in prompts.enumerated() {
             let context = try model.makeContext(capacity: 64, kernel: configuration.kernel)
-            try context.append(prompt.ids)
-            let logits = context.withLogits(0) { row in row.indices.map { row[$0] } }
-            let expected = try Models.doubles(file, index == 0 ? "logits0_f64" : "logits3_f64")
-            #expect(largestDifference(logits, expected) <= 2e-4)
-            var ids: [Int] = []
-            while ids.count < prompt.greedyIds.count {
-                ids.append(context.withLogits(0) { row in row.indices.max { row[$0] < row[$1] } ?? 0 })
-                try context.append([ids[ids.count - 1]])
+            var logits: [[Float]] = []
+            for token in prompt.ids.dropLast() {
+                try context.append([token])
+                logits.append(context.firstLogits)
             }
-            #expect(ids == prompt.greedyIds)
+            let options = GenerationOptions(maximumTokens: prompt.greedyIds.count)
+            let answer = try generate(context, prompt: prompt.ids.suffix(1), options: options) { _ in
+                logits.append(context.firstLogits)
+                return true
+            }
+            #expect(answer.tokens == prompt.greedyIds)
+            let expected = try Models.doubles(file, index == 0 ? "logits0_f64" : "logits3_f64")
+            #expect(largestDifference(logits[prompt.ids.count - 1], expected) <= 2e-4)
+            #expect(try context.positionsWithOtherBits(of: prompt.ids + answer.tokens.dropLast(), than: logits) == [])
         }
     }
 
@@ -75,22 +72,5 @@ import Transformer
         let name = try #require(names.first { $0.hasSuffix(".gguf") })
         let file = try GGUFFile(path: folder.appendingPathComponent(name).path)
         return try LlamaModel(LlamaConfiguration(file), weights: file, execution: execution)
-    }
-
-    /// A token's logits have the same bits from a cache and from all tokens at once.
-    @Test func cachedLogitsHaveTheBitsOfAFullRun() throws {
-        let chat = try ChatModel(folder: Models.folder("smollm2"))
-        let tokens = prompts[1].ids + prompts[1].greedyIds
-        let context = try chat.model.makeContext(capacity: 64)
-        let whole = try context.logits(of: tokens)
-        try context.truncate(0)
-        let width = whole.shape[1]
-        for (row, token) in tokens.enumerated() {
-            try context.append([token])
-            let same = context.withLogits(0) { logits in
-                logits.indices.allSatisfy { logits[$0] == whole.elements[row * width + $0] }
-            }
-            #expect(same, "token \(row)")
-        }
     }
 }

@@ -22,16 +22,8 @@ import Testing
     }
 
     private struct Prompt: Decodable {
-        var prompt: String
-        var ids: [Int]
-        var greedyIds: [Int]
-        var greedyText: String
-
-        enum CodingKeys: String, CodingKey {
-            case prompt, ids
-            case greedyIds = "greedy_ids"
-            case greedyText = "greedy_text"
-        }
+        let prompt, greedyText: String
+        let ids, greedyIds: [Int]
     }
 
     /// What a command writes with `--output`.
@@ -88,7 +80,9 @@ import Testing
 
     @Test(needs("smollm2")) func logitsAndAnswersOfADecoder() throws {
         let path = "\(Self.root)/Tests/Conformance/models/smollm2/reference.json"
-        let prompts = try JSONDecoder().decode([Prompt].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let prompts = try decoder.decode([Prompt].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
         let ids = prompts[0].ids
         let text = ids.map(String.init).joined(separator: ",")
         let file = try output("smollm2", ["logits", "--tokens", text])
