@@ -90,6 +90,35 @@ struct BlockTests {
         #expect(throws: TransformerError.self) { try FeedForward(gate: one, up: outer, down: outer) }
     }
 
+    /// Rows of a long call have the bits of those alone.
+    @Test(arguments: [false, true])
+    func feedForwardInParts(isGated: Bool) throws {
+        var random = SeededRandom(seed: 14)
+        let one = try Self.weights(&random, "one", 40, 16).0
+        let outer = try Self.weights(&random, "outer", 16, 40).0
+        let block =
+            isGated
+            ? try FeedForward(gate: one, up: one, down: outer)
+            : try FeedForward(inner: one, outer: outer, activation: .gelu)
+        let count = 2 * FeedForward.rowsAtOnce + 5
+        let x = random.normals(count * 16)
+        func result(_ calls: [Range<Int>]) throws -> [UInt32] {
+            let workspace = LayerWorkspace(
+                .init(hidden: 16, projected: 16, attended: 16, inner: isGated ? 80 : 40), precision: .float32,
+                placement: .post, rotates: false, isGated: isGated)
+            workspace.reserve(count)
+            for row in 0..<count { workspace.hidden.setRow(row, x.span.extracting(row * 16..<(row + 1) * 16)) }
+            for rows in calls {
+                try block.apply(
+                    LayerRun(workspace: workspace, rows: rows, kernel: .fused, execution: Execution(threads: 2)))
+            }
+            return bits(try workspace.hidden.tensor(0..<count))
+        }
+        let whole = try result([0..<count])
+        #expect(whole != bits(x))
+        #expect(try result([0..<7, 7..<1000, 1000..<2500, 2500..<count]) == whole)
+    }
+
     @Test(arguments: AttentionKernel.allCases, Configuration.instructionSets)
     func selfAttentionWithGroupsMasksAndPadding(kernel: AttentionKernel, configuration: Configuration) throws {
         var random = SeededRandom(seed: 4)

@@ -23,7 +23,7 @@ final class LayerWorkspace {
     let projected: ActivationBuffer
     /// The heads' outputs, `[rows, attended]`.
     let attended: ActivationBuffer
-    /// Behind the first matrix of a feed-forward block.
+    /// Behind the first matrix of a feed-forward block, of some rows at a time.
     let inner: ActivationBuffer
     /// Behind its gate.
     let gated: ActivationBuffer
@@ -61,8 +61,8 @@ final class LayerWorkspace {
         operand.reserve(rows)
         projected.reserve(rows)
         attended.reserve(rows)
-        inner.reserve(rows)
-        gated.reserve(rows)
+        inner.reserve(min(rows, FeedForward.rowsAtOnce))
+        gated.reserve(min(rows, FeedForward.rowsAtOnce))
     }
 }
 

@@ -70,18 +70,32 @@ public struct FeedForward: Sendable {
         }
     }
 
+    /// The most rows between the two products: memory for what is between them, the widest of all activations, is bounded,
+    /// and 4,096 rows of 1,536 columns do not go to memory and back. Half as many made products of 1,100 rows 2 % slower.
+    static let rowsAtOnce = 3072
+
     /// The block of a layer: from the operand to the residual stream.
     func apply(_ run: LayerRun) throws(KernelError) {
-        let (workspace, rows) = (run.workspace, run.rows)
+        let parts = (run.rows.count + Self.rowsAtOnce - 1) / Self.rowsAtOnce
+        for part in 0..<parts {
+            let first = run.rows.lowerBound + part * run.rows.count / parts
+            let end = run.rows.lowerBound + (part + 1) * run.rows.count / parts
+            try apply(first..<end, run)
+        }
+    }
+
+    private func apply(_ rows: Range<Int>, _ run: LayerRun) throws(KernelError) {
+        let (workspace, between) = (run.workspace, 0..<rows.count)
         try inner.apply(
-            workspace.operand.input(rows), into: workspace.inner.output(rows),
+            workspace.operand.input(rows), into: workspace.inner.output(between),
             activation: isGated ? .none : activation, execution: run.execution)
         if isGated {
             try gate(
-                workspace.inner.input(rows), activation, into: workspace.gated.output(rows), execution: run.execution)
+                workspace.inner.input(between), activation, into: workspace.gated.output(between),
+                execution: run.execution)
         }
         try outer.apply(
-            workspace.gated.input(rows), into: workspace.hidden.output(rows), accumulating: true,
+            workspace.gated.input(between), into: workspace.hidden.output(rows), accumulating: true,
             execution: run.execution)
     }
 
