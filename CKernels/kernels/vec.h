@@ -16,6 +16,13 @@ CK_INLINE vf vf_load(const float *const p) {
     return v;
 }
 
+// VL words of 32 bits at any address.
+CK_INLINE vf vf_load_words(const void *const p) {
+    vf v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
 CK_INLINE void vf_store(float *const p, const vf v) { __builtin_memcpy(p, &v, sizeof v); }
 
 CK_INLINE vi vi_load(const int32_t *const p) {
@@ -170,9 +177,7 @@ CK_INLINE void vf_store_n(float *const p, const vf v, const int64_t n) {
 CK_INLINE vf vf_load_halves(const void *const low, const void *const high) {
 #if CK_VL == 4
     (void)high;
-    vf words;
-    __builtin_memcpy(&words, low, sizeof words);
-    return words;
+    return vf_load_words(low);
 #else
     typedef float vf_half __attribute__((ext_vector_type(CK_VL / 2)));
     vf_half a, b;
