@@ -33,6 +33,8 @@ public enum Generate {
         }
 
         public var model: String
+        /// `float32` or `bfloat16`.
+        public var precision: String
         public var promptTokens: [Int]
         /// The new tokens, without the one that ended them.
         public var tokens: [Int]
@@ -97,8 +99,9 @@ public enum Generate {
         if !rest.isEmpty { receive(rest) }
         let begin = first ?? end
         return Document(
-            model: use.folder, promptTokens: ids, tokens: result.tokens, text: text + rest,
-            reason: result.reason.rawValue, prefill: .init(tokens: ids.count, seconds: (begin - start).seconds),
+            model: use.folder, precision: use.precision.rawValue, promptTokens: ids, tokens: result.tokens,
+            text: text + rest, reason: result.reason.rawValue,
+            prefill: .init(tokens: ids.count, seconds: (begin - start).seconds),
             decode: .init(tokens: max(result.tokens.count - 1, 0), seconds: (end - begin).seconds))
     }
 }

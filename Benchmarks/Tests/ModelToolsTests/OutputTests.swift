@@ -90,9 +90,17 @@ import Testing
         let last = Array(try file.tensor("logits").floats().suffix(49152))
         #expect(try largestDifference(last, Self.reference("smollm2"), "logits0_f64") <= 2e-4)
         let count = "\(prompts[0].greedyIds.count)"
-        let answer = try output("smollm2", ["generate", "--raw", "--prompt", prompts[0].prompt, "--max-tokens", count])
-        #expect(try answer.tensor("prompt_tokens").integers() == ids)
-        #expect(try answer.tensor("tokens").integers() == prompts[0].greedyIds)
-        #expect(answer.metadata["text"] == prompts[0].greedyText)
+        // Rounding does not change what is chosen here.
+        for precision in ["float32", "bfloat16"] {
+            let answer = try output(
+                "smollm2",
+                [
+                    "generate", "--raw", "--prompt", prompts[0].prompt, "--max-tokens", count, "--precision",
+                    precision,
+                ])
+            #expect(try answer.tensor("prompt_tokens").integers() == ids)
+            #expect(try answer.tensor("tokens").integers() == prompts[0].greedyIds)
+            #expect(answer.metadata["text"] == prompts[0].greedyText)
+        }
     }
 }
