@@ -44,14 +44,44 @@ typedef struct {
     const ck_gemm_problem *problem;
     const ck_ops *ops;
     ck_gemm_plan plan;
+    bool is_block;             // a task is a matrix, and one block
     ck_gemm_scratch *scratch;  // [threads]
 } gemm_run;
 
-// Sizes, strides and types: what a problem has without its memory.
-static ck_gemm_operation sizes_of(const ck_gemm_problem *const p) {
+// All that a small product comes to, without the steps to it: with a plan, memory and a task, 16 x 16
+// matrices took 2.3 times as long.
+static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const p, const int64_t index) {
+    const ck_gemm_target target = {.c = ck_matrix_at(&p->c, index),
+                                   .c_dtype = CK_F32,
+                                   .c_row_stride = p->c.row_stride,
+                                   .c_column_stride = 1,
+                                   .first = true,
+                                   .last = true,
+                                   .direct = true,
+                                   .alpha = p->alpha,
+                                   .beta = p->beta,
+                                   .epilogue = &p->epilogue};
+    const ck_gemm_block block = {.kind = CK_GEMM_F32,
+                                 .m = p->m,
+                                 .n = p->n,
+                                 .words = p->k,
+                                 .a = ck_matrix_at(&p->a, index),
+                                 .a_row_bytes = p->a.row_stride * (int64_t)sizeof(float),
+                                 .a_k_bytes = sizeof(float),
+                                 .b = ck_matrix_at(&p->b, index),
+                                 .b_k_stride = p->b.row_stride,
+                                 .b_panel_stride = ops->gemm_panel,
+                                 .target = &target};
+    ops->gemm_block(&block);
+}
+
+static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int64_t index) {
     return (ck_gemm_operation){.m = p->m,
                                .n = p->n,
                                .k = p->alpha != 0 ? p->k : 0,
+                               .a = ck_matrix_at(&p->a, index),
+                               .b = p->packed_b ? NULL : ck_matrix_at(&p->b, index),
+                               .c = ck_matrix_at(&p->c, index),
                                .a_row_stride = p->a.row_stride,
                                .a_k_stride = p->a.column_stride,
                                .b_k_stride = p->b.row_stride,
@@ -64,21 +94,8 @@ static ck_gemm_operation sizes_of(const ck_gemm_problem *const p) {
                                .alpha = p->alpha,
                                .beta = p->beta,
                                .epilogue = &p->epilogue,
+                               .residual = ck_matrix_at(&p->epilogue.residual, index),
                                .packed_b = p->packed_b ? ck_packed_panels(p->packed_b) : NULL};
-}
-
-static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int64_t index) {
-    ck_gemm_operation operation = sizes_of(p);
-    operation.a = ck_matrix_at(&p->a, index);
-    operation.b = p->packed_b ? NULL : ck_matrix_at(&p->b, index);
-    operation.c = ck_matrix_at(&p->c, index);
-    operation.residual = ck_matrix_at(&p->epilogue.residual, index);
-    return operation;
-}
-
-ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
-    const ck_gemm_operation sizes = sizes_of(p);
-    return ck_gemm_shape_of(&sizes, p->batch);
 }
 
 // The scratch of every worker; the array is filled when the arena has memory.
@@ -93,6 +110,10 @@ static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const a
 
 static void gemm_index(void *const context, const int64_t index, const int32_t worker) {
     const gemm_run *const run = context;
+    if (run->is_block) {
+        multiply_block(run->ops, run->problem, index);
+        return;
+    }
     const int64_t parts = run->plan.parts, grid = run->plan.strips * parts;
     const int64_t matrix = grid == 1 ? index : index / grid, rest = index - matrix * grid;
     const int64_t strip = parts == 1 ? rest : rest / parts;
@@ -100,16 +121,21 @@ static void gemm_index(void *const context, const int64_t index, const int32_t w
     ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, strip, rest - strip * parts);
 }
 
-static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const problem,
+// What the call asks for: the problem is sound, and `resolved` says how it runs.
+static ck_status resolve(const ck_kernel kernel, const ck_gemm_problem *const problem,
                          const ck_options *const options, const ck_check check, ck_options *const resolved,
-                         ck_gemm_plan *const plan, size_t *const bytes, ck_diagnosis *const diagnosis) {
+                         ck_diagnosis *const diagnosis) {
     ck_status status = ck_gemm_validate(kernel, problem, check, diagnosis);
     if (status == CK_OK) status = ck_options_resolve(options, resolved, diagnosis);
     if (status == CK_OK && problem->packed_b)
         status = ck_packed_check(problem, ck_ops_for(resolved->isa), diagnosis);
-    if (status != CK_OK) return status;
-    *bytes = 0;
-    if (kernel == CK_NAIVE || problem->batch == 0 || problem->m == 0 || problem->n == 0) return CK_OK;
+    return status;
+}
+
+static bool is_empty(const ck_gemm_problem *const p) { return p->batch == 0 || p->m == 0 || p->n == 0; }
+
+static ck_status measure(const ck_gemm_problem *const problem, const ck_options *const resolved,
+                         ck_gemm_plan *const plan, size_t *const bytes, ck_diagnosis *const diagnosis) {
     const ck_gemm_shape shape = ck_gemm_problem_shape(problem);
     *plan = ck_plan_gemm(ck_ops_for(resolved->isa), &shape, resolved->threads);
     ck_arena arena = {0};
@@ -123,41 +149,67 @@ static ck_status prepare(const ck_kernel kernel, const ck_gemm_problem *const pr
 ck_status ck_gemm_workspace(const ck_kernel kernel, const ck_gemm_problem *const problem,
                             const ck_options *const options, size_t *const bytes,
                             ck_diagnosis *const diagnosis) {
-    ck_diagnosis unused;
+    ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
     ck_options resolved;
     ck_gemm_plan plan;
-    return prepare(kernel, problem, options, CK_CHECK_LAYOUT, &resolved, &plan, bytes,
-                   diagnosis ? diagnosis : &unused);
+    *bytes = 0;
+    const ck_status status = resolve(kernel, problem, options, CK_CHECK_LAYOUT, &resolved, told);
+    if (status != CK_OK || kernel == CK_NAIVE || is_empty(problem)) return status;
+    return measure(problem, &resolved, &plan, bytes, told);
 }
 
 // Scratch of this size is taken from the stack if the caller gives none: B^T of 64 x 64.
 #define STACK_SCRATCH (20 * 1024)
 
+static __attribute__((noinline)) ck_status run_tasks(const ck_gemm_problem *const problem,
+                                                     ck_options *const resolved,
+                                                     ck_diagnosis *const diagnosis) {
+    size_t bytes;
+    gemm_run run = {.problem = problem, .ops = ck_ops_for(resolved->isa)};
+    ck_status status = measure(problem, resolved, &run.plan, &bytes, diagnosis);
+    if (status != CK_OK) return status;
+    _Alignas(CK_ALIGNMENT) char stack[STACK_SCRATCH];
+    if (!resolved->workspace && bytes <= sizeof stack) {
+        resolved->workspace = stack;
+        resolved->workspace_bytes = sizeof stack;
+    }
+    ck_arena arena;
+    void *owned;
+    status = ck_workspace_open(resolved, bytes, &arena, &owned, diagnosis);
+    if (status != CK_OK) return status;
+    run.scratch = layout(&run.plan, &arena);
+    run.is_block = run.plan.strips * run.plan.parts == 1 && ck_gemm_is_block(run.ops, problem);
+    ck_parallel_for(problem->batch * run.plan.strips * run.plan.parts, run.plan.threads, gemm_index, &run);
+    free(owned);
+    return CK_OK;
+}
+
+// A usual product that is one block on one thread: what it needs is decided here. A workspace that is no good
+// is refused by the longer way, though a block needs none.
+static bool run_block(const ck_gemm_problem *const p, const ck_options *const resolved) {
+    const ck_ops *const ops = ck_ops_for(resolved->isa);
+    const bool is_refused = resolved->workspace && ((uintptr_t)resolved->workspace % CK_ALIGNMENT != 0 ||
+                                                    resolved->workspace_bytes < CK_ALIGNMENT);
+    if (is_refused || !ck_gemm_suits_block(ops, p) || !ck_gemm_is_alone(ops, p, resolved->threads))
+        return false;
+    multiply_block(ops, p, 0);
+    return true;
+}
+
 ck_status ck_gemm(const ck_kernel kernel, const ck_gemm_problem *const problem,
                   const ck_options *const options, ck_diagnosis *const diagnosis) {
     ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
     ck_options resolved;
-    size_t bytes;
-    gemm_run run = {.problem = problem};
-    ck_status status =
-        prepare(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, &run.plan, &bytes, told);
-    if (status != CK_OK || problem->batch == 0 || problem->m == 0 || problem->n == 0) return status;
+    if (kernel == CK_FUSED && ck_gemm_is_usual(problem)) {
+        const ck_status status = ck_options_resolve(options, &resolved, told);
+        if (status != CK_OK || run_block(problem, &resolved)) return status;
+        return run_tasks(problem, &resolved, told);
+    }
+    const ck_status status = resolve(kernel, problem, options, CK_CHECK_LAYOUT_AND_POINTERS, &resolved, told);
+    if (status != CK_OK || is_empty(problem)) return status;
     if (kernel == CK_NAIVE) {
         ck_gemm_naive(problem, resolved.threads);
         return CK_OK;
     }
-    _Alignas(CK_ALIGNMENT) char stack[STACK_SCRATCH];
-    if (!resolved.workspace && bytes <= sizeof stack) {
-        resolved.workspace = stack;
-        resolved.workspace_bytes = sizeof stack;
-    }
-    ck_arena arena;
-    void *owned;
-    status = ck_workspace_open(&resolved, bytes, &arena, &owned, told);
-    if (status != CK_OK) return status;
-    run.ops = ck_ops_for(resolved.isa);
-    run.scratch = layout(&run.plan, &arena);
-    ck_parallel_for(problem->batch * run.plan.strips * run.plan.parts, run.plan.threads, gemm_index, &run);
-    free(owned);
-    return CK_OK;
+    return run_tasks(problem, &resolved, told);
 }

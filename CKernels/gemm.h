@@ -39,9 +39,6 @@ ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *operation, int64_t batch
 void ck_gemm_task(const ck_ops *ops, const ck_gemm_plan *plan, const ck_gemm_scratch *scratch,
                   const ck_gemm_operation *operation, int64_t strip, int64_t part);
 
-// The sizes and strides of a problem that the plan looks at: k is 0 where A and B are not read.
-ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *problem);
-
 ck_gemm_serial ck_gemm_serial_take(ck_arena *arena, const ck_ops *ops, const ck_gemm_operation *largest);
 void ck_gemm_serial_run(const ck_ops *ops, const ck_gemm_serial *serial, const ck_gemm_operation *operation);
 

@@ -11,13 +11,6 @@
 
 static const ck_epilogue no_epilogue;
 
-// By counts too: a workspace is measured without pointers.
-static bool is_plain(const ck_epilogue *const e) {
-    const ck_matrix *const r = e ? &e->residual : NULL;
-    return !e || (!e->row_scale.count && !e->column_scale.count && !e->bias.count &&
-                  e->activation == CK_ACTIVATION_NONE && !r->data && !r->pointers && !r->count);
-}
-
 ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *const op, const int64_t batch) {
     return (ck_gemm_shape){.batch = batch,
                            .m = op->m,
@@ -33,7 +26,7 @@ ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *const op, const int64_t 
                            .b_dtype = op->b_dtype,
                            .c_dtype = op->c_dtype,
                            .packed_b = op->packed_b != NULL,
-                           .plain = is_plain(op->epilogue)};
+                           .plain = ck_gemm_is_plain(op->epilogue)};
 }
 
 static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
@@ -55,7 +48,7 @@ static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
 }
 
 static ck_gemm_target target_of(const ck_gemm_operation *const op, const ck_gemm_kind kind) {
-    const bool is_direct = is_plain(op->epilogue) && op->c_column_stride == 1;
+    const bool is_direct = ck_gemm_is_plain(op->epilogue) && op->c_column_stride == 1;
     return (ck_gemm_target){.c = op->c,
                             .c_dtype = op->c_dtype,
                             .integer = ck_gemm_is_integer(kind),
@@ -216,8 +209,10 @@ static void multiply_thin(const ck_gemm_work *const t, const region *const r, co
     t->ops->gemm_finish(&finish);
 }
 
-// Columns of whole vectors.
-static int64_t whole_columns(const ck_gemm_work *const t) { return t->columns & -(int64_t)t->ops->lanes; }
+// Columns that tiles read where they lie.
+static int64_t whole_columns(const ck_gemm_work *const t) {
+    return t->ops->reads_edges ? t->columns : t->columns & -(int64_t)t->ops->lanes;
+}
 
 // From a panel of the packed B to what takes its place in L2: its next k or, after the last of them, the
 // strip of the next task.
@@ -250,8 +245,7 @@ static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const 
                           .next = next_panel(t, k)};
         multiply_panels(t, &all, k, &b);
     } else {
-        // Where B lies; its last vector, if that is not whole, from a packed copy, for nothing may be read
-        // beyond B.
+        // Where B lies; its last vector, if the ISA would read beyond it, from a packed copy.
         const region vectors = {.row = row, .rows = rows, .n = whole};
         const region edge = {.row = row, .rows = rows, .column = whole, .n = t->columns - whole};
         const panels b = natural_panels(t, &vectors, k.first);
@@ -312,7 +306,7 @@ static void run_rows_apart(ck_gemm_work *const t, const ck_gemm_operation *const
                                  .first_column = t->column,
                                  .c_row_stride = stride,
                                  .c_column_stride = 1,
-                                 .direct = is_plain(&scales),
+                                 .direct = ck_gemm_is_plain(&scales),
                                  .alpha = integer ? 1 : operation->alpha,
                                  .beta = integer ? 0 : operation->beta,
                                  .epilogue = &scales};
@@ -349,16 +343,6 @@ static void run_strip(ck_gemm_work *const t, const ck_gemm_operation *const oper
     }
 }
 
-// All that a small product comes to, without the steps to it: a quarter of the time of 16 x 16 matrices.
-static void run_block(ck_gemm_work *const t) {
-    const region all = {.rows = t->op.m, .n = t->op.n};
-    const ck_rows_of_a a = {t->op.a, t->op.a_row_stride * (int64_t)sizeof(float), sizeof(float)};
-    const panels b = natural_panels(t, &all, 0);
-    t->target.first = t->target.last = true;
-    const ck_gemm_block block = block_of(t, &all, (ck_k_block){.count = t->op.k}, &b, &a);
-    t->ops->gemm_block(&block);
-}
-
 // The columns of a strip and the rows of a part.
 static void cut_out(ck_gemm_work *const t, const int64_t strip, const int64_t part) {
     const ck_gemm_plan *const plan = t->plan;
@@ -387,10 +371,6 @@ void ck_gemm_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
                       .scratch = scratch,
                       .op = plan->exchanged ? exchanged(operation) : *operation};
     t.target = target_of(&t.op, plan->kind);
-    if (plan->is_block) {
-        run_block(&t);
-        return;
-    }
     cut_out(&t, strip, part);
     // A panel in its own type, and columns that lie along k, are read from end to end as they lie in memory.
     const int64_t along = plan->path == CK_GEMM_STORED ? ops->gemm_panel

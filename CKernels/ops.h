@@ -51,7 +51,7 @@ typedef struct {
     int64_t words;  // of each chain
     const void *a;  // word (i, k) at i * a_row_bytes + k * a_k_bytes
     int64_t a_row_bytes, a_k_bytes;
-    const float *b;  // panel p, line k: b + p * b_panel_stride + k * b_k_stride; whole vectors readable
+    const float *b;  // panel p, line k: b + p * b_panel_stride + k * b_k_stride; see reads_edges
     int64_t b_k_stride, b_panel_stride;
     int64_t row, column;  // of the target, where the block lies
     bool resume;          // the chains go on from what C holds; the target is direct, first, alpha 1
@@ -196,6 +196,7 @@ typedef struct ck_ops {
     ck_isa isa;
     int32_t gemm_rows, gemm_panel;  // of the widest tile, and columns of a panel of B
     int32_t lanes;
+    bool reads_edges;  // gemm_block reads no float of B beyond its columns; else whole vectors
     bool multiplies_bf16, multiplies_i8;  // has the instruction of CK_GEMM_BF16, of CK_GEMM_I8
     int32_t attention_panel;              // query rows of one panel of the fused kernel
     int32_t attention_lanes;              // of one of its vectors

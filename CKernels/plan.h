@@ -64,6 +64,13 @@ typedef struct {
     bool or_smaller;  // the plan serves products of fewer rows, columns and k too
 } ck_gemm_shape;
 
+// No epilogue: by counts too, for a workspace is measured without pointers.
+static inline bool ck_gemm_is_plain(const ck_epilogue *const e) {
+    const ck_matrix *const r = e ? &e->residual : NULL;
+    return !e || (!e->row_scale.count && !e->column_scale.count && !e->bias.count &&
+                  e->activation == CK_ACTIVATION_NONE && !r->data && !r->pointers && !r->count);
+}
+
 typedef enum {
     CK_GEMM_TILES,   // register tiles on panels of B
     CK_GEMM_THIN,    // so few rows that B streams past a few lines at a time, never packed
@@ -80,7 +87,6 @@ typedef struct {
     ck_gemm_path path;
     bool packs_a, packs_b;
     bool beside;            // a GEMV whose B lies along k reads two vectors of columns side by side
-    bool is_block;          // one task of one block: A and B as they lie, without a scratch
     bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows
     int64_t strip_columns, part_rows;                       // of the largest task
@@ -90,7 +96,17 @@ typedef struct {
 
 ck_gemm_kind ck_gemm_kind_of(const struct ck_ops *ops, ck_dtype a, ck_dtype b);
 
+// The sizes and strides of a problem that the plan looks at: k is 0 where A and B are not read.
+ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *problem);
+
 ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
+
+// Whether each matrix of a product, were it one task, is one block for the kernel: A and B as they lie, sums
+// straight to C; whether a usual product (problem.h) is; and whether such a product is one task on one
+// thread. It is what the plan says, asked without it.
+bool ck_gemm_is_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
+bool ck_gemm_suits_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
+bool ck_gemm_is_alone(const struct ck_ops *ops, const ck_gemm_problem *problem, int32_t threads);
 
 // Columns that strips are made of.
 int64_t ck_gemm_unit(const struct ck_ops *ops, const ck_gemm_plan *plan);

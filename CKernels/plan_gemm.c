@@ -126,9 +126,13 @@ static int64_t reach_of_b(const ck_gemm_shape *const s) {
     return s->k * ck_max(s->b_k_stride, -s->b_k_stride);
 }
 
+// Whether tiles may read lines of floats `stride` apart where they lie, `reach` floats in all.
+static bool are_apart(const int64_t stride, const int64_t reach) {
+    return stride * (int64_t)sizeof(float) % PAGE_BYTES != 0 || reach <= LARGEST_UNPACKED;
+}
+
 static bool reads_in_place(const ck_gemm_shape *const s) {
-    return s->b_dtype == CK_F32 &&
-           (s->b_k_stride * (int64_t)sizeof(float) % PAGE_BYTES != 0 || reach_of_b(s) <= LARGEST_UNPACKED);
+    return s->b_dtype == CK_F32 && are_apart(s->b_k_stride, reach_of_b(s));
 }
 
 static bool is_thin(const ck_gemm_shape *const s) {
@@ -157,12 +161,16 @@ static bool goes_beside(const ck_gemm_shape *const s, const ck_gemm_path path) {
            s->n * s->k * bytes <= ck_machine_info()->l3_bytes;
 }
 
-// Columns of a strip at most. Tiles: a strip of B takes 3/8 of L2, A and C stream through the rest. The
-// others: its sums stay in L1.
+// A strip of B takes 3/8 of L2, A and C stream through the rest.
+static int64_t tile_columns(void) {
+    return ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
+}
+
+// Columns of a strip at most. Of others than tiles, its sums stay in L1.
 static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s,
                            const ck_gemm_plan *const plan) {
     const int64_t unit = ck_gemm_unit(ops, plan);
-    int64_t columns = ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
+    int64_t columns = tile_columns();
     if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED) columns = GEMV_STRIP;
     if (plan->path == CK_GEMM_THIN) columns = THIN_SUMS / s->m;
     if (plan->path == CK_GEMM_THIN && s->b_dtype != CK_F32)
@@ -181,12 +189,31 @@ static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, 
     const bool is_stored = ck_is_stored(plan->kind, s->b_dtype, s->packed_b);
     if (is_stored && !s->packed_b) plan->scratch_stored = ck_stored_bytes(s->b_dtype, ops->gemm_panel, kc);
     if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED || (s->packed_b && !is_stored)) return;
-    // The edge of B is packed even where the rest is read in place.
-    const int64_t edge = s->n == lanes_of(ops, s->n) && !s->or_smaller ? 0 : ops->gemm_panel;
+    // The edge of B may have to be packed where the rest is read in place.
+    const bool is_whole = ops->reads_edges || (s->n == lanes_of(ops, s->n) && !s->or_smaller);
+    const int64_t edge = is_whole ? 0 : ops->gemm_panel;
     const int64_t lines = plan->path == CK_GEMM_THIN && plan->packs_b
                               ? CK_THIN_LINES
                               : ck_gemm_panel_lines(plan->kind, ck_max(1, plan->rows_outside ? s->k : kc));
     plan->scratch_b = lines * (plan->packs_b ? plan->strip_columns : edge);
+}
+
+ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
+    return (ck_gemm_shape){.batch = p->batch,
+                           .m = p->m,
+                           .n = p->n,
+                           .k = p->alpha != 0 ? p->k : 0,
+                           .a_row_stride = p->a.row_stride,
+                           .a_k_stride = p->a.column_stride,
+                           .b_k_stride = p->b.row_stride,
+                           .b_column_stride = p->b.column_stride,
+                           .c_row_stride = p->c.row_stride,
+                           .c_column_stride = p->c.column_stride,
+                           .a_dtype = p->a.dtype,
+                           .b_dtype = p->b.dtype,
+                           .c_dtype = p->c.dtype,
+                           .packed_b = p->packed_b != NULL,
+                           .plain = ck_gemm_is_plain(&p->epilogue)};
 }
 
 ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const shape, const int32_t threads) {
@@ -238,8 +265,27 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
         plan.path == CK_GEMM_TILES &&
         (plan.transposes_c || (s->k > kc && words_of(s, plan.kind) * plan.strip_columns <= l2_floats));
     take_scratch(ops, s, &plan);
-    plan.is_block = plan.path == CK_GEMM_TILES && in_place && !s->packed_b && plan.scratch_b == 0 &&
-                    !plan.packs_a && !s->or_smaller && plan.strips * plan.parts == 1 && s->k > 0 &&
-                    s->k <= kc && !plan.transposes_c && !plan.keeps_sums;
     return plan;
+}
+
+bool ck_gemm_suits_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    const int64_t stride = p->b.row_stride, reach = p->k * ck_max(stride, -stride);
+    if (p->a.column_stride != 1 || p->b.column_stride != 1 || p->c.column_stride != 1 ||
+        p->m <= CK_GEMV_ROWS || p->n <= 0 || p->k <= 0 || p->k > CK_GEMM_KC || p->alpha == 0 ||
+        !are_apart(stride, reach) || (p->m <= THIN_ROWS_ANY && reach > STREAMED))
+        return false;
+    if (p->n == lanes_of(ops, p->n)) return true;
+    const ck_gemm_shape shape = ck_gemm_problem_shape(p);
+    return ops->reads_edges && !better_exchanged(ops, &shape);
+}
+
+bool ck_gemm_is_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    return p->a.dtype == CK_F32 && p->b.dtype == CK_F32 && p->c.dtype == CK_F32 && !p->packed_b &&
+           ck_gemm_is_plain(&p->epilogue) && ck_gemm_suits_block(ops, p);
+}
+
+bool ck_gemm_is_alone(const ck_ops *const ops, const ck_gemm_problem *const p, const int32_t threads) {
+    const double flops = 2.0 * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
+    return (threads == 1 || flops < 2 * MIN_FLOPS_PER_THREAD) &&
+           (p->n <= ops->gemm_panel || p->n <= tile_columns());
 }

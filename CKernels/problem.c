@@ -175,14 +175,19 @@ static bool overlaps(const byte_range *const x, const byte_range *const y) {
     return x->first < y->end && y->first < x->end;
 }
 
-static bool is_plain_product(const ck_gemm_problem *const p) {
-    const ck_epilogue *const e = &p->epilogue;
+// No part of an epilogue: one comparison instead of nine.
+static bool is_none(const ck_epilogue *const e) {
+    const uintptr_t pointers = (uintptr_t)e->row_scale.data | (uintptr_t)e->column_scale.data |
+                               (uintptr_t)e->bias.data | (uintptr_t)e->residual.data |
+                               (uintptr_t)e->residual.pointers;
+    const int64_t counts = e->row_scale.count | e->column_scale.count | e->bias.count | e->residual.count;
+    return (pointers | (uintptr_t)counts | (uintptr_t)e->activation) == 0;
+}
+
+bool ck_gemm_is_usual(const ck_gemm_problem *const p) {
     // Negative sizes are large without their sign; 0 wraps to the largest.
     if (p->batch != 1 || (uint64_t)p->m - 1 >= PLAIN_SIZE || (uint64_t)p->n - 1 >= PLAIN_SIZE ||
-        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || e->activation != CK_ACTIVATION_NONE ||
-        is_given(e->row_scale.data, e->row_scale.count) ||
-        is_given(e->column_scale.data, e->column_scale.count) || is_given(e->bias.data, e->bias.count) ||
-        is_given_matrix(&e->residual))
+        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || !is_none(&p->epilogue))
         return false;
     byte_range a, b, c;
     return isfinite(p->alpha) && isfinite(p->beta) && is_plain_matrix(&p->a, p->m, p->k, &a) &&
@@ -194,7 +199,7 @@ ck_status ck_gemm_validate(const ck_kernel kernel, const ck_gemm_problem *const 
                            ck_diagnosis *const diagnosis) {
     if ((uint32_t)kernel > CK_FUSED)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_KERNEL, -1, kernel, CK_FUSED);
-    if (is_plain_product(p)) return CK_OK;
+    if (ck_gemm_is_usual(p)) return CK_OK;
     const ck_argument names[] = {CK_ARG_BATCH, CK_ARG_M, CK_ARG_N, CK_ARG_K_SIZE};
     const int64_t sizes[] = {p->batch, p->m, p->n, p->k};
     ck_status status = check_sizes(names, sizes, 4, diagnosis);

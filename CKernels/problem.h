@@ -16,6 +16,9 @@ ck_status ck_maps_validate(const ck_attention_problem *problem, const ck_attenti
                            ck_diagnosis *diagnosis);
 ck_status ck_gemm_validate(ck_kernel kernel, const ck_gemm_problem *problem, ck_check check,
                            ck_diagnosis *diagnosis);
+// Of a sound product, its usual form, which is all that a small one has time to be asked for: one matrix of
+// f32 each, of any place in memory, no epilogue. No says nothing.
+bool ck_gemm_is_usual(const ck_gemm_problem *problem);
 // Replaces CK_ALL_THREADS and CK_ISA_AUTO by what they stand for here.
 ck_status ck_options_resolve(const ck_options *options, ck_options *resolved, ck_diagnosis *diagnosis);
 
