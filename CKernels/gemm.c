@@ -48,9 +48,20 @@ typedef struct {
     ck_gemm_scratch *scratch;  // [threads]
 } gemm_run;
 
+// B as a block reads it: where it lies, or packed.
+typedef struct {
+    const float *panels;
+    int64_t k_stride, panel_stride;
+} block_b;
+
+static block_b natural_b(const ck_ops *const ops, const ck_gemm_problem *const p, const int64_t index) {
+    return (block_b){ck_matrix_at(&p->b, index), p->b.row_stride, ops->gemm_panel};
+}
+
 // All that a small product comes to, without the steps to it: with a plan, memory and a task, 16 x 16
-// matrices took 2.3 times as long.
-static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const p, const int64_t index) {
+// matrices took 1.6 times as long.
+static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const p, const int64_t index,
+                           const block_b b) {
     const ck_gemm_target target = {.c = ck_matrix_at(&p->c, index),
                                    .c_dtype = CK_F32,
                                    .c_row_stride = p->c.row_stride,
@@ -68,9 +79,9 @@ static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const
                                  .a = ck_matrix_at(&p->a, index),
                                  .a_row_bytes = p->a.row_stride * (int64_t)sizeof(float),
                                  .a_k_bytes = sizeof(float),
-                                 .b = ck_matrix_at(&p->b, index),
-                                 .b_k_stride = p->b.row_stride,
-                                 .b_panel_stride = ops->gemm_panel,
+                                 .b = b.panels,
+                                 .b_k_stride = b.k_stride,
+                                 .b_panel_stride = b.panel_stride,
                                  .target = &target};
     ops->gemm_block(&block);
 }
@@ -111,7 +122,7 @@ static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const a
 static void gemm_index(void *const context, const int64_t index, const int32_t worker) {
     const gemm_run *const run = context;
     if (run->is_block) {
-        multiply_block(run->ops, run->problem, index);
+        multiply_block(run->ops, run->problem, index, natural_b(run->ops, run->problem, index));
         return;
     }
     const int64_t parts = run->plan.parts, grid = run->plan.strips * parts;
@@ -184,15 +195,42 @@ static __attribute__((noinline)) ck_status run_tasks(const ck_gemm_problem *cons
     return CK_OK;
 }
 
+// A block whose B lies along k, packed on the stack: whether it fits there.
+static bool fits_stack(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    const int64_t width = ops->gemm_panel, columns = p->n <= width ? width : p->n + width - 1;
+    return columns * p->k * (int64_t)sizeof(float) <= STACK_SCRATCH;
+}
+
+static __attribute__((noinline)) void pack_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    _Alignas(CK_ALIGNMENT) float panels[STACK_SCRATCH / sizeof(float)];
+    const block_b b = {panels, ops->gemm_panel, p->k * ops->gemm_panel};
+    const ck_gemm_pack_args pack = {.kind = CK_GEMM_F32,
+                                    .dtype = CK_F32,
+                                    .source = ck_matrix_at(&p->b, 0),
+                                    .k_stride = p->b.row_stride,
+                                    .column_stride = p->b.column_stride,
+                                    .kc = p->k,
+                                    .count = p->n,
+                                    .width = b.k_stride,
+                                    .packed = panels,
+                                    .panel_stride = b.panel_stride};
+    ops->gemm_pack(&pack);
+    multiply_block(ops, p, 0, b);
+}
+
 // A usual product that is one block on one thread: what it needs is decided here. A workspace that is no good
-// is refused by the longer way, though a block needs none.
+// is refused by the longer way, though a block needs none; so is one that B is to be packed into.
 static bool run_block(const ck_gemm_problem *const p, const ck_options *const resolved) {
     const ck_ops *const ops = ck_ops_for(resolved->isa);
     const bool is_refused = resolved->workspace && ((uintptr_t)resolved->workspace % CK_ALIGNMENT != 0 ||
                                                     resolved->workspace_bytes < CK_ALIGNMENT);
-    if (is_refused || !ck_gemm_suits_block(ops, p) || !ck_gemm_is_alone(ops, p, resolved->threads))
-        return false;
-    multiply_block(ops, p, 0);
+    if (is_refused || !ck_gemm_is_alone(ops, p, resolved->threads)) return false;
+    if (ck_gemm_suits_block(ops, p)) {
+        multiply_block(ops, p, 0, natural_b(ops, p, 0));
+        return true;
+    }
+    if (resolved->workspace || !fits_stack(ops, p) || !ck_gemm_suits_packing(ops, p)) return false;
+    pack_block(ops, p);
     return true;
 }
 

@@ -71,6 +71,7 @@ typedef struct {
     const float *b;
     int64_t k_stride, panel_stride;
     int64_t next;  // b_next of ck_gemm_block
+    int64_t lines_ahead;
 } panels;
 
 static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r, const ck_k_block k,
@@ -86,6 +87,8 @@ static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r
                            .b_k_stride = b->k_stride,
                            .b_panel_stride = b->panel_stride,
                            .b_next = b->next,
+                           .b_ahead = b->lines_ahead * b->k_stride,
+                           .b_lines_ahead = b->lines_ahead,
                            .row = r->row,
                            .column = t->column + r->column,
                            .target = &t->target};
@@ -124,7 +127,8 @@ static panels natural_panels(const ck_gemm_work *const t, const region *const r,
     const ck_gemm_operation *const op = &t->op;
     return (panels){.b = (const float *)op->b + k * op->b_k_stride + t->column + r->column,
                     .k_stride = op->b_k_stride,
-                    .panel_stride = t->ops->gemm_panel};
+                    .panel_stride = t->ops->gemm_panel,
+                    .lines_ahead = t->plan->lines_ahead};
 }
 
 static void multiply_stored(const ck_gemm_work *const t, const ck_k_block k) {

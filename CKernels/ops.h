@@ -56,8 +56,9 @@ typedef struct {
     int64_t row, column;  // of the target, where the block lies
     bool resume;          // the chains go on from what C holds; the target is direct, first, alpha 1
     // Bytes from a word of A to the one to ask for while it is used: along the row if the caller goes on
-    // with the next block of K, else 0 for the rows below. The same for B, in words; 0: nothing.
-    int64_t a_ahead, b_ahead;
+    // with the next block of K, else 0 for the rows below. The same for B, in words; 0: nothing. If that is
+    // so many lines of a panel, the first rows ask, and behind a panel's last lines for the next one's first.
+    int64_t a_ahead, b_ahead, b_lines_ahead;
     int64_t b_next;  // words from a panel to the one to fetch into L2 while it is used, or 0
     const ck_gemm_target *target;
 } ck_gemm_block;

@@ -86,10 +86,12 @@ typedef struct {
     ck_gemm_kind kind;
     ck_gemm_path path;
     bool packs_a, packs_b;
-    bool beside;            // a GEMV whose B lies along k reads two vectors of columns side by side
-    bool rows_outside;      // a strip of B for all of K stays in L2, and blocks of rows take K in one go
-    int64_t strips, parts;  // tasks a matrix: strips of columns x parts of rows
-    int64_t strip_columns, part_rows;                       // of the largest task
+    int64_t lines_ahead;  // so many lines ahead of its use B is asked for, where tiles of few rows read it in
+                          // place
+    bool beside;          // a GEMV whose B lies along k reads two vectors of columns side by side
+    bool rows_outside;    // a strip of B for all of K stays in L2, and blocks of rows take K in one go
+    int64_t strips, parts;             // tasks a matrix: strips of columns x parts of rows
+    int64_t strip_columns, part_rows;  // of the largest task
     int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // words a worker
     int64_t scratch_stored;                                 // bytes a worker
 } ck_gemm_plan;
@@ -102,10 +104,11 @@ ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *problem);
 ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
 
 // Whether each matrix of a product, were it one task, is one block for the kernel: A and B as they lie, sums
-// straight to C; whether a usual product (problem.h) is; and whether such a product is one task on one
-// thread. It is what the plan says, asked without it.
+// straight to C; whether a usual product (problem.h) is; whether that is one but for a B along k that must be
+// packed; and whether such a product is one task on one thread. It is what the plan says, asked without it.
 bool ck_gemm_is_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
 bool ck_gemm_suits_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
+bool ck_gemm_suits_packing(const struct ck_ops *ops, const ck_gemm_problem *problem);
 bool ck_gemm_is_alone(const struct ck_ops *ops, const ck_gemm_problem *problem, int32_t threads);
 
 // Columns that strips are made of.
@@ -158,6 +161,9 @@ static inline int64_t ck_gemm_panel_lines(const ck_gemm_kind kind, const int64_t
     if (k < kc) return k > 0 ? ck_gemm_lines(kind, k) : 0;
     return k / kc * ck_gemm_lines(kind, kc) + (k % kc > 0 ? ck_gemm_lines(kind, k % kc) : 0);
 }
+
+// Rows up to which tiles read B where it lies whatever its lines are.
+#define CK_GEMM_NATURAL_ROWS 32
 
 // Words of B's columns that a thin product reads at a time: their lines are as many streams.
 #define CK_THIN_LINES 8

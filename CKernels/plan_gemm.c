@@ -11,24 +11,30 @@
 #include "ops.h"
 #include "problem.h"
 
-// Below twice this a second thread is not worth waking: 64^3 took 3.0 us on two and 2.4 on one.
-#define MIN_FLOPS_PER_THREAD 400000.0
+// Below twice this a second thread is not worth waking: 48^3 took 1.24 us on two and 0.99 on one, 64^3 1.88
+// and 2.26.
+#define MIN_FLOPS_PER_THREAD 250000.0
 // Floats over which a B whose lines are a page apart may lie and still be read in place: it stays in L2.
 // Lines a page apart share one set of L1 and a few of L2, and a block of K of them would push itself out; all
-// others are read in place however many there are, which was 2 to 9 % faster than packing them.
+// others are read in place however many there are, which was 2 to 9 % faster than packing them. So is any B
+// of up to CK_GEMM_NATURAL_ROWS rows, which come back to a line at most four times.
 #define LARGEST_UNPACKED 270000
 #define PAGE_BYTES 4096
-// Floats from which few rows stream B past their sums: it comes from memory, not from a cache. 16 x 768 x 768
-// runs at 97 % of peak by tiles, at 56 so.
+// Lines that few rows ask for ahead: of a page each, which nothing else looks beyond, from a cache (8 to 32
+// were alike) and from memory; other lines of a cache come by themselves.
+#define LINES_AHEAD 16
+#define LINES_AHEAD_MEMORY 96
+// Floats from which B comes from memory for a product of a few rows that packs it in lines, or streams lines
+// of a page past its sums.
 #define STREAMED 4000000
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
 // Bytes of B that are worth a second thread where few rows read them: 1.5 us at the rate of L3.
 #define MIN_BYTES_PER_THREAD 200000.0
-// Rows up to which a large B is streamed through registers instead of packed, and floats of their sums: 32 KB
-// of L1; half of that, and as much for the packed lines, where these are packed.
-#define THIN_ROWS 32
-#define THIN_ROWS_ANY 8  // where tiles could read B in place, or its lines must be packed
+// Rows up to which a large B that is not of floats is packed a few lines at a time, and what natural tiles of
+// few rows are high. Floats of the sums that lines stream past: 32 KB of L1; half of that, and as much for
+// the packed lines, where these are packed.
+#define THIN_ROWS 8
 #define THIN_SUMS 8192
 #define THIN_PACKED_COLUMNS 512
 
@@ -131,24 +137,38 @@ static bool are_apart(const int64_t stride, const int64_t reach) {
     return stride * (int64_t)sizeof(float) % PAGE_BYTES != 0 || reach <= LARGEST_UNPACKED;
 }
 
-static bool reads_in_place(const ck_gemm_shape *const s) {
-    return s->b_dtype == CK_F32 && are_apart(s->b_k_stride, reach_of_b(s));
+static bool is_from_memory(const ck_gemm_shape *const s) {
+    return s->n * s->k * (int64_t)sizeof(float) > ck_machine_info()->l3_bytes;
 }
 
-static bool is_thin(const ck_gemm_shape *const s) {
-    if (s->b_column_stride != 1 || s->m > THIN_ROWS) return false;
-    const bool is_large = reach_of_b(s) > STREAMED, in_place = reads_in_place(s);
-    if (s->b_dtype != CK_F32) return is_large && s->m <= THIN_ROWS_ANY;
-    return s->m <= THIN_ROWS_ANY ? is_large || !in_place : is_large && !in_place;
+// Rows up to which tiles read B where it lies whatever its lines are. Each tile fetches its part of a line
+// anew: four cache lines of AVX-512, of other ISAs one, which serves two tiles from a cache, and none from
+// memory.
+static int64_t natural_rows(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    if (ops->gemm_panel >= 64) return CK_GEMM_NATURAL_ROWS;
+    return is_from_memory(s) ? 0 : THIN_ROWS;
 }
 
-static ck_gemm_path path_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
+static bool reads_in_place(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    return s->b_dtype == CK_F32 && (are_apart(s->b_k_stride, reach_of_b(s)) || s->m <= natural_rows(ops, s));
+}
+
+// Of wide panels, what tiles of few rows fit is read faster by them.
+static bool is_thin(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    if (s->b_column_stride != 1 || s->m > CK_GEMM_NATURAL_ROWS) return false;
+    if (s->b_dtype != CK_F32) return s->m <= THIN_ROWS && reach_of_b(s) > STREAMED;
+    if (ops->gemm_panel < 64 && s->m <= THIN_ROWS && is_from_memory(s)) return true;
+    const bool fits = s->m <= natural_rows(ops, s) && (s->m <= THIN_ROWS || s->m % THIN_ROWS == 0);
+    return !fits && reach_of_b(s) > STREAMED && !are_apart(s->b_k_stride, reach_of_b(s));
+}
+
+static ck_gemm_path path_of(const ck_ops *const ops, const ck_gemm_shape *const s, const ck_gemm_kind kind) {
     if (ck_is_stored(kind, s->b_dtype, s->packed_b) && s->m <= CK_STORED_ROWS && s->k > 0)
         return CK_GEMM_STORED;
     if (s->packed_b || s->k == 0 || ck_gemm_is_integer(kind) || ck_is_quantised(s->b_dtype))
         return CK_GEMM_TILES;
     if (is_vectors(s)) return CK_GEMM_GEMV;
-    return is_thin(s) ? CK_GEMM_THIN : CK_GEMM_TILES;
+    return is_thin(ops, s) ? CK_GEMM_THIN : CK_GEMM_TILES;
 }
 
 // Whether two vectors of columns along k go beside each other: as many more chains for a core that is waiting
@@ -164,6 +184,12 @@ static bool goes_beside(const ck_gemm_shape *const s, const ck_gemm_path path) {
 // A strip of B takes 3/8 of L2, A and C stream through the rest.
 static int64_t tile_columns(void) {
     return ck_machine_info()->l2_bytes * 3 / 8 / (CK_GEMM_KC * (int64_t)sizeof(float));
+}
+
+static int64_t lines_ahead(const ck_gemm_shape *const s) {
+    if (s->m > CK_GEMM_NATURAL_ROWS) return 0;
+    if (is_from_memory(s)) return LINES_AHEAD_MEMORY;
+    return are_apart(s->b_k_stride, reach_of_b(s)) ? 0 : LINES_AHEAD;
 }
 
 // Columns of a strip at most. Of others than tiles, its sums stay in L1.
@@ -224,7 +250,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     plan.kind = ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype);
     const double flops =
         2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
-    plan.path = path_of(s, plan.kind);
+    plan.path = path_of(ops, s, plan.kind);
     plan.beside = goes_beside(s, plan.path);
     double worth = flops / MIN_FLOPS_PER_THREAD;
     if (plan.path == CK_GEMM_GEMV)
@@ -249,8 +275,9 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
             ck_min(s->m, ck_ceil_div(ck_ceil_div(s->m, ops->gemm_rows), plan.parts) * ops->gemm_rows);
     }
 
-    const bool in_place =
-        s->b_column_stride == 1 && s->b_dtype == CK_F32 && (plan.path == CK_GEMM_THIN || reads_in_place(s));
+    const bool in_place = s->b_column_stride == 1 && s->b_dtype == CK_F32 &&
+                          (plan.path == CK_GEMM_THIN || reads_in_place(ops, s));
+    if (in_place && plan.path == CK_GEMM_TILES) plan.lines_ahead = lines_ahead(s);
     const bool is_stored = ck_is_stored(plan.kind, s->b_dtype, s->packed_b);
     plan.packs_b =
         plan.path != CK_GEMM_GEMV && plan.path != CK_GEMM_STORED && (!s->packed_b || is_stored) && !in_place;
@@ -269,14 +296,23 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
 }
 
 bool ck_gemm_suits_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    const int64_t stride = p->b.row_stride, reach = p->k * ck_max(stride, -stride);
     if (p->a.column_stride != 1 || p->b.column_stride != 1 || p->c.column_stride != 1 ||
-        p->m <= CK_GEMV_ROWS || p->n <= 0 || p->k <= 0 || p->k > CK_GEMM_KC || p->alpha == 0 ||
-        !are_apart(stride, reach) || (p->m <= THIN_ROWS_ANY && reach > STREAMED))
+        p->m <= CK_GEMV_ROWS || p->n <= 0 || p->k <= 0 || p->k > CK_GEMM_KC || p->alpha == 0)
         return false;
-    if (p->n == lanes_of(ops, p->n)) return true;
-    const ck_gemm_shape shape = ck_gemm_problem_shape(p);
-    return ops->reads_edges && !better_exchanged(ops, &shape);
+    const bool is_whole = p->n == lanes_of(ops, p->n);
+    if (is_whole && p->k * ck_max(p->b.row_stride, -p->b.row_stride) <= LARGEST_UNPACKED) return true;
+    const ck_gemm_shape s = ck_gemm_problem_shape(p);
+    return (is_whole || ops->reads_edges) && !better_exchanged(ops, &s) &&
+           path_of(ops, &s, CK_GEMM_F32) == CK_GEMM_TILES && reads_in_place(ops, &s);
+}
+
+bool ck_gemm_suits_packing(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    if (p->a.column_stride != 1 || p->b.row_stride != 1 || p->b.column_stride == 1 ||
+        p->c.column_stride != 1 || p->m <= CK_GEMV_ROWS_ALONG || p->n <= 0 || p->k <= 0 ||
+        p->k > CK_GEMM_KC || p->alpha == 0)
+        return false;
+    const ck_gemm_shape s = ck_gemm_problem_shape(p);
+    return !better_exchanged(ops, &s);
 }
 
 bool ck_gemm_is_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
