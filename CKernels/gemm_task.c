@@ -87,6 +87,7 @@ static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r
                            .b_k_stride = b->k_stride,
                            .b_panel_stride = b->panel_stride,
                            .b_next = b->next,
+                           .a_comes = ck_gemm_a_comes(t->ops, t->op.m, t->op.n, t->op.k),
                            .b_ahead = b->lines_ahead * b->k_stride,
                            .b_lines_ahead = b->lines_ahead,
                            .row = r->row,

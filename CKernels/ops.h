@@ -59,6 +59,7 @@ typedef struct {
     // with the next block of K, else 0 for the rows below. The same for B, in words; 0: nothing. If that is
     // so many lines of a panel, the first rows ask, and behind a panel's last lines for the next one's first.
     int64_t a_ahead, b_ahead, b_lines_ahead;
+    bool a_comes;    // nothing of A is asked for
     int64_t b_next;  // words from a panel to the one to fetch into L2 while it is used, or 0
     const ck_gemm_target *target;
 } ck_gemm_block;

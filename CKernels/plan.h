@@ -111,6 +111,10 @@ bool ck_gemm_suits_block(const struct ck_ops *ops, const ck_gemm_problem *proble
 bool ck_gemm_suits_packing(const struct ck_ops *ops, const ck_gemm_problem *problem);
 bool ck_gemm_is_alone(const struct ck_ops *ops, const ck_gemm_problem *problem, int32_t threads);
 
+// Whether the machine fetches A by itself in time: a C of one vector of columns, whose high tiles hardly use
+// a line before the next is due, and an A that comes from a cache.
+bool ck_gemm_a_comes(const struct ck_ops *ops, int64_t m, int64_t n, int64_t k);
+
 // Columns that strips are made of.
 int64_t ck_gemm_unit(const struct ck_ops *ops, const ck_gemm_plan *plan);
 
