@@ -70,8 +70,8 @@ public struct FeedForward: Sendable {
         }
     }
 
-    /// The most rows between the two products: memory for what is between them, the widest of all activations, is bounded,
-    /// and 4,096 rows of 1,536 columns do not go to memory and back. Half as many made products of 1,100 rows 2 % slower.
+    /// The most rows between the two products, which bounds the memory for what is between them, the widest of all
+    /// activations. In parts of 1,366 rows 4,096 of them went 1 % faster, but in parts of 1,088 rows 2,176 went 2 % slower.
     static let rowsAtOnce = 3072
 
     /// The block of a layer: from the operand to the residual stream.
