@@ -24,8 +24,8 @@
 // were alike) and from memory; other lines of a cache come by themselves.
 #define LINES_AHEAD 16
 #define LINES_AHEAD_MEMORY 96
-// Floats from which B comes from memory for a product of a few rows that packs it in lines, or streams lines
-// of a page past its sums.
+// Floats from which B comes from memory if no larger cache is known, and for a product of a few rows that
+// packs it in lines, or streams lines of a page past its sums.
 #define STREAMED 4000000
 // Columns of a GEMV's strip: its sums (8 KB a row) stay in L1.
 #define GEMV_STRIP 2048
@@ -138,7 +138,7 @@ static bool are_apart(const int64_t stride, const int64_t reach) {
 }
 
 static bool is_from_memory(const ck_gemm_shape *const s) {
-    return s->n * s->k * (int64_t)sizeof(float) > ck_machine_info()->l3_bytes;
+    return s->n * s->k > ck_max(ck_machine_info()->l3_bytes / (int64_t)sizeof(float), STREAMED);
 }
 
 // Rows up to which tiles read B where it lies whatever its lines are. Each tile fetches its part of a line

@@ -64,6 +64,8 @@ import Testing
         #expect(gemv.description.contains("gemv") && gemv.description.contains("1x500x400"))
         let thin = try explainMatmul(Tensor(shape: [9, 1024]), Tensor(shape: [1024, 4096]))
         #expect(thin.path == .thin && !thin.packsB && thin.description.contains("thin: 9 rows"))
+        let few = try explainMatmul(Tensor(shape: [8, 1024]), Tensor(shape: [1024, 1024]))
+        #expect(few.path == .tiles && !few.packsB)
         let turned = try explainMatmul(tall, row, transposeB: true)
         #expect(turned.path == .gemv && turned.isExchanged && turned.m == 1)
         #expect(turned.description.contains("exchanged"))

@@ -114,7 +114,9 @@ import Testing
         return (product, magnitude)
     }
 
-    @Test(arguments: [Size(20, 40, 30), Size(1, 40, 300), Size(40, 2, 300), Size(30, 20, 0)])
+    @Test(arguments: [
+        Size(20, 40, 30), Size(1, 40, 300), Size(40, 2, 300), Size(30, 20, 0), Size(30, 200, 20), Size(8, 200, 0),
+    ])
     func betaZeroDoesNotReadCAndAlphaZeroNeitherANorB(size: Size) throws {
         for kernel in [ck_kernel.CK_NAIVE, .CK_FUSED] {
             for isa in Isas.all {
