@@ -219,13 +219,19 @@ extension ck_isa {
 
 let usableCores = Int(ck_machine_info().pointee.usable_cores)
 
-/// Expects equal bits and, if they differ, says where first: whole arrays would flood the report.
-func expectSameBits<C: Collection<UInt32>, D: Collection<UInt32>>(
-    _ bits: C, _ expected: D, _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation
-) {
-    let same = bits.elementsEqual(expected)
-    let difference = zip(bits, expected).enumerated().first { $0.element.0 != $0.element.1 }
-    #expect(
-        same, "\(comment?.rawValue ?? "") first difference: \(String(describing: difference))",
-        sourceLocation: sourceLocation)
+/// Where two results differ first; whole arrays would flood a report.
+struct BitDifference: Equatable {
+    let index: Int
+    /// Nil where there is no such element.
+    let bits, expected: UInt32?
+}
+
+/// Nil where the bits are equal.
+func firstDifference<C: Collection<UInt32>, D: Collection<UInt32>>(_ bits: C, _ expected: D) -> BitDifference? {
+    let index = zip(bits, expected).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    guard let index = index ?? (bits.count == expected.count ? nil : min(bits.count, expected.count)) else {
+        return nil
+    }
+    func element<E: Collection<UInt32>>(_ x: E) -> UInt32? { x.dropFirst(index).first }
+    return BitDifference(index: index, bits: element(bits), expected: element(expected))
 }

@@ -50,7 +50,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 3, 8, 59, 65, 96, 111, 160, 224, 256]) func anyHeadDim(d: Int) throws {
+    @Test(arguments: [1, 3, 8, 16, 32, 40, 59, 64, 65, 80, 96, 111, 128, 160, 192, 224, 256]) func anyHeadDim(d: Int)
+        throws
+    {
         let attention = AttentionCase(
             Shape(heads: 2, kvHeads: 1, queries: 40, keys: 90, headDim: d, valueDim: d), masking: .bottomRight)
         let oracle = try attention.oracle()

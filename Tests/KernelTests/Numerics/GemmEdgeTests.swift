@@ -72,7 +72,7 @@ import Testing
                     for index in 0..<cMemory.count { cMemory.start[index] = .nan }
                     var options = ck_options(isa, threads: threads)
                     #expect(ck_gemm(.CK_FUSED, &problem, &options, nil) == .CK_OK)
-                    expectSameBits(bits(cMemory.numbers), expected)
+                    #expect(firstDifference(bits(cMemory.numbers), expected) == nil)
                 }
             }
             withExtendedLifetime(bMemory) {}
@@ -97,7 +97,8 @@ import Testing
                 try #require(ck_gemm(.CK_FUSED, &problem, &options, nil) == .CK_OK)
                 return bits(c.numbers)
             }
-            expectSameBits(try product(rows), try product(40)[..<(rows * n)])
+            let (few, many) = (try product(rows), try product(40))
+            #expect(firstDifference(few, many[..<(rows * n)]) == nil)
         }
         withExtendedLifetime((a, b)) {}
     }

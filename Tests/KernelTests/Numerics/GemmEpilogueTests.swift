@@ -159,7 +159,8 @@ import Testing
     func activationsHaveTheSameBitsOnEveryFMAInstructionSet(activation: ck_activation) throws {
         let expected = bits(try Self.activate(Self.arguments, activation, isa: Isas.withFMA[0]).values)
         for isa in Isas.withFMA {
-            expectSameBits(bits(try Self.activate(Self.arguments, activation, isa: isa).values), expected)
+            #expect(
+                try firstDifference(bits(Self.activate(Self.arguments, activation, isa: isa).values), expected) == nil)
         }
     }
 }

@@ -17,7 +17,7 @@ import Testing
                 for j in Int(attention.problem.kv_lengths![b])..<200 { poisonKey(attention, b, j, poison) }
             }
             for (isa, expected) in zip(Isas.all, clean) {
-                expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, expected)
+                #expect(try firstDifference(attention.run(kernel, isa: isa, threads: 2).bits, expected) == nil)
             }
         }
     }
@@ -32,7 +32,9 @@ import Testing
             let poisoned = try attention.run(kernel, isa: isa)
             for head in 0..<2 {
                 let rows = head * 150 * 40..<(head * 150 + 100) * 40
-                expectSameBits(poisoned.output[rows].map(\.bitPattern), clean.output[rows].map(\.bitPattern))
+                #expect(
+                    firstDifference(poisoned.output[rows].map(\.bitPattern), clean.output[rows].map(\.bitPattern))
+                        == nil)
             }
             let changed = poisoned.output != clean.output
             #expect(changed, "the rows that see them must change")
@@ -52,7 +54,7 @@ import Testing
             for h in 0..<4 { bias[h * 200 + j] = poison }
         }
         for (isa, expected) in zip(Isas.all, clean) {
-            expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, expected)
+            #expect(try firstDifference(attention.run(kernel, isa: isa, threads: 2).bits, expected) == nil)
         }
     }
 
@@ -83,7 +85,9 @@ import Testing
         }
         for (kernel, expected) in zip(Self.kernels, clean) {
             for (isa, bits) in zip(Isas.all, expected) {
-                expectSameBits(try attention.run(kernel, isa: isa, threads: 2).bits, bits, "\(kernel) \(isa.name)")
+                #expect(
+                    try firstDifference(attention.run(kernel, isa: isa, threads: 2).bits, bits) == nil,
+                    "\(kernel) \(isa.name)")
             }
         }
     }

@@ -49,7 +49,7 @@ import Testing
         let bits = try attention.run(.CK_FUSED, threads: 2)
         for i in stride(from: 0, to: 200, by: 13) {
             let row = (bits.output[i * 16..<(i + 1) * 16] + [bits.lse[i]]).map(\.bitPattern)
-            expectSameBits(try attention.alone(0, 0, i, threads: 3), row)
+            #expect(try firstDifference(attention.alone(0, 0, i, threads: 3), row) == nil)
         }
     }
 
@@ -78,7 +78,8 @@ import Testing
                                 data: bytes.baseAddress, count: 2, offset: 0, batch_stride: 0, head_stride: 0,
                                 row_stride: 0, column_stride: 1))
                         for (isa, expected) in zip(Isas.all, plain) {
-                            expectSameBits(try attention.run(.CK_FUSED, isa: isa, threads: 2).bits, expected)
+                            let bits = try attention.run(.CK_FUSED, isa: isa, threads: 2).bits
+                            #expect(firstDifference(bits, expected) == nil)
                         }
                     }
                 }
