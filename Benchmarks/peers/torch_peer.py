@@ -32,7 +32,26 @@ def make_peer(threads):
 
         return prepare
 
-    routes = {"flash": route(SDPBackend.FLASH_ATTENTION), "math": route(SDPBackend.MATH)}
+    def folded(case):
+        """A step of decoding with the heads of a group as rows of their key-value head, whose keys are then read once:
+        enable_gqa reads them for every head."""
+        case.refuse_other_than(dtypes=("f32", "bf16", "f16"), mask=False, bias=False)
+        if case.query_length != 1 or case.kv_heads == case.heads:
+            raise Refused("it is for one query and grouped heads")
+        q, k, v = (case.torch(name, torch) for name in "qkv")
+        rows = q.view(case.batch, case.kv_heads, -1, q.shape[-1])
+
+        def run():
+            with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+                return scaled_dot_product_attention(rows, k, v, scale=case.scale)
+
+        return run, lambda result: result.reshape(case.batch, case.heads, 1, -1).float().numpy()
+
+    routes = {
+        "flash": route(SDPBackend.FLASH_ATTENTION),
+        "flash, groups as rows": folded,
+        "math": route(SDPBackend.MATH),
+    }
     return {"torch": torch.__version__}, routes
 
 

@@ -82,6 +82,18 @@ import Testing
         #expect(BaselineComparison(before, now, threshold: 0.05).slowerMeans.isEmpty)
     }
 
+    /// A case of which one pass is left does not take the others' passes from the mean.
+    @Test func meansRangeOverThePassesOfMostCases() throws {
+        let before = try document([0.98, 1, 1.02])
+        var now = before
+        now.cells[0].shares = [now.cells[0].share]
+        let mean = BaselineComparison(before, now, threshold: 0.05).means[0]
+        let others = Double(now.cells.count - 1) / Double(now.cells.count)
+        #expect(mean.ratio == 1)
+        #expect(abs(mean.range.lowerBound - pow(0.98, others)) < 1e-9)
+        #expect(abs(mean.range.upperBound - pow(1.02, others)) < 1e-9)
+    }
+
     @Test func noiseIsNoLoss() throws {
         // The medians differ by 10 %, but one pass now was as fast as one before.
         let comparison = BaselineComparison(

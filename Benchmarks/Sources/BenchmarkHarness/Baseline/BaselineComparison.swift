@@ -123,11 +123,16 @@ public struct BaselineComparison: Sendable {
     private static func mean(_ name: String, _ all: [Pair]) -> Mean {
         // What was disturbed all the time says nothing about the others.
         let pairs = all.filter { !$0.before.disturbed && !$0.now.disturbed }
-        // Only passes that every case has: further ones of doubtful cases would tilt the mean.
+        // As many passes as most cases have: further ones of doubtful cases would tilt the mean, and a case of which
+        // fewer are left, the others being disturbed, stands for itself by its median.
         func byPass(_ cell: (Pair) -> BaselineDocument.Cell) -> [Double] {
-            let passes = pairs.map { cell($0).shares.count }.min() ?? 0
-            return (0..<passes).map { pass in
-                geometricMean(pairs.map { cell($0).shares[pass] / max($0.before.share, 1e-12) })
+            let counts = pairs.map { cell($0).shares.count }.sorted()
+            return (0..<(counts.isEmpty ? 0 : counts[counts.count / 2])).map { pass in
+                geometricMean(
+                    pairs.map {
+                        let (kept, before) = (cell($0), $0.before.share)
+                        return (pass < kept.shares.count ? kept.shares[pass] : kept.share) / max(before, 1e-12)
+                    })
             }
         }
         let (before, now) = (byPass(\.before), byPass(\.now))
