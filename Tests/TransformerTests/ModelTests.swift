@@ -176,10 +176,16 @@ struct LlamaModelTests {
             try context.forEachLogits(of: tokens) { position, _ in if position == 200 { throw Enough() } }
         }
         #expect(context.length(0) == 0)
+        // Tokens that are refused leave what is there.
+        try context.append([3, 1, 4])
         for wrong in [[], [64], [Int](repeating: 0, count: 301)] {
             let error = #expect(throws: TransformerError.self) { try context.logits(of: wrong) }
             #expect(error?.subject == "tokens")
+            let other = #expect(throws: TransformerError.self) { try context.attentionWeights(of: wrong) }
+            #expect(other?.subject == "tokens" && context.length(0) == 3)
         }
+        // As many as there is room for, whatever is there.
+        #expect(try context.attentionWeights(of: [Int](repeating: 0, count: 300)).tokens[0].shape == [6, 300, 300])
     }
 
     @Test(arguments: ModelRun.all)
@@ -202,7 +208,6 @@ struct LlamaModelTests {
         try context.step([Self.tokens[11]].span)
         let row = context.withLogits(0) { span in span.indices.map { span[$0] } }
         #expect(bits(row) == bits(Array(logits.elements.suffix(64))))
-        #expect(throws: TransformerError.self) { try context.attentionWeights(of: []) }
     }
 
     @Test func bothNamingsAreTheSameModel() throws {

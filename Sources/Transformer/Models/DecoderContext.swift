@@ -66,9 +66,7 @@ public final class DecoderContext {
     /// - Throws: ``TransformerError`` if there are none, no room for them, or one is not in the vocabulary.
     /// - Complexity: O(*tokens*) products of the model's size.
     public func append(_ tokens: [Int], to sequence: Int = 0) throws {
-        guard !tokens.isEmpty else {
-            throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
-        }
+        try requireAny(tokens)
         try check(tokens.span, sequence..<sequence + 1, tokens.count)
         try extend(sequence, by: tokens, rowsAtOnce: Self.rowsAtOnce) { part in
             part.upperBound == tokens.count ? part.count - 1..<part.count : 0..<0
@@ -116,7 +114,7 @@ public final class DecoderContext {
     /// The logits of every position of a sequence of tokens alone: `[tokens, vocabulary]`. Sequence 0 is emptied first and
     /// holds the tokens after.
     ///
-    /// - Throws: ``TransformerError`` as ``append(_:to:)``.
+    /// - Throws: ``TransformerError`` as ``append(_:to:)``; sequence 0 then is as before.
     public func logits(of tokens: [Int]) throws -> Tensor {
         var logits = try Tensor(shape: [tokens.count, vocabularySize])
         try forEachLogits(of: tokens) { position, row in
@@ -130,13 +128,10 @@ public final class DecoderContext {
     /// Calls `receive` with every position of a sequence of tokens alone, in order, and its logits. They are computed in
     /// parts, so that memory does not grow with the tokens. Sequence 0 is emptied first and holds the tokens after.
     ///
-    /// - Throws: ``TransformerError`` as ``append(_:to:)``; what `receive` throws, and then sequence 0 is empty.
+    /// - Throws: ``TransformerError`` as ``append(_:to:)``, and sequence 0 is as before; what `receive` throws, and then it
+    ///   is empty.
     public func forEachLogits(of tokens: [Int], _ receive: (Int, Span<Float>) throws -> Void) throws {
-        guard !tokens.isEmpty else {
-            throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
-        }
-        try truncate(0)
-        try check(tokens.span, 0..<1, tokens.count)
+        try beginAnew(tokens)
         try extend(0, by: tokens, rowsAtOnce: Self.logitRowsAtOnce) {
             0..<$0.count
         } receive: { part in
@@ -146,12 +141,9 @@ public final class DecoderContext {
 
     /// What every layer attends to over a sequence of tokens alone. Sequence 0 is emptied first and holds the tokens after.
     ///
-    /// - Throws: ``TransformerError`` as ``append(_:to:)``.
+    /// - Throws: ``TransformerError`` as ``append(_:to:)``; sequence 0 then is as before.
     public func attentionWeights(of tokens: [Int]) throws -> DecoderWeights {
-        try truncate(0)
-        guard !tokens.isEmpty else {
-            throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
-        }
+        try beginAnew(tokens)
         let watch = AttentionWatch()
         try run(tokens.span, 0..<1, length: tokens.count, logitsOf: 0..<0, watch)
         return DecoderWeights(tokens: watch.tokens, source: watch.source)
@@ -209,7 +201,23 @@ public final class DecoderContext {
         }
     }
 
-    private func check(_ tokens: Span<Int>, _ sequences: Range<Int>, _ length: Int) throws {
+    /// Empties sequence 0 for tokens that it can take.
+    private func beginAnew(_ tokens: [Int]) throws {
+        try requireAny(tokens)
+        try check(tokens.span, 0..<1, tokens.count, isAnew: true)
+        try truncate(0)
+    }
+
+    private func requireAny(_ tokens: [Int]) throws {
+        guard !tokens.isEmpty else {
+            throw TransformerError(.invalidInput, "tokens", "there are none; there should be one or more")
+        }
+    }
+
+    /// - Parameter isAnew: whether the tokens take the place of those that the sequences have.
+    private func check(
+        _ tokens: Span<Int>, _ sequences: Range<Int>, _ length: Int, isAnew: Bool = false
+    ) throws {
         guard sequences.lowerBound >= 0, sequences.upperBound <= sequenceCount else {
             throw TransformerError(
                 .invalidInput, "sequences", "they are \(sequences); they should be inside 0 ..< \(sequenceCount)")
@@ -219,11 +227,13 @@ public final class DecoderContext {
                 .invalidInput, "tokens",
                 "token \(index) is \(tokens[index]); it should be in 0 ..< \(stack.embedding.count)")
         }
-        for sequence in sequences where self.length(sequence) + length > capacity {
-            throw TransformerError(
-                .capacityExceeded, "tokens",
-                "sequence \(sequence) has \(self.length(sequence)) and cannot take \(length) more; its capacity is "
-                    + "\(capacity)")
+        for sequence in sequences {
+            let taken = isAnew ? 0 : self.length(sequence)
+            guard taken + length <= capacity else {
+                throw TransformerError(
+                    .capacityExceeded, "tokens",
+                    "sequence \(sequence) has \(taken) and cannot take \(length) more; its capacity is \(capacity)")
+            }
         }
     }
 
