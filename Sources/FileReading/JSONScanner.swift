@@ -25,6 +25,13 @@ package struct JSONScanner {
         return value
     }
 
+    /// The one JSON object that fills the bytes.
+    package mutating func parseObject() throws(Failure) -> JSONValue {
+        let value = try parse()
+        guard value.members != nil else { throw Failure(offset: 0, problem: "no object") }
+        return value
+    }
+
     private mutating func parseValue(depth: Int) throws(Failure) -> JSONValue {
         guard depth < Self.maximumDepth else { throw failure("JSON nested too deeply") }
         skipSpace()

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Why a file could not be mapped; each reader puts it into an error of its own.
+/// Why a file could not be mapped; each reader puts it into an error of its own, by ``FileReason``.
 package enum FileProblem: Error, Sendable, Equatable {
     /// The operating system refused `operation`; `message` is its own text.
     case system(operation: String, message: String)
@@ -21,6 +21,21 @@ package enum FileProblem: Error, Sendable, Equatable {
     }
 }
 
+/// What was wrong with a file, in the words of one reader: problems of any file are some of its own.
+package protocol FileReason {
+    static func system(operation: String, message: String) -> Self
+    static var notAFile: Self { get }
+}
+
+extension FileReason {
+    package init(_ problem: FileProblem) {
+        switch problem {
+        case .system(let operation, let message): self = .system(operation: operation, message: message)
+        case .notAFile: self = .notAFile
+        }
+    }
+}
+
 /// A whole regular file mapped read-only into memory, unmapped when the last reference goes.
 ///
 /// Pages are read from the disk when they are first touched. The file must not be truncated by
@@ -30,7 +45,14 @@ package final class MappedFile: Sendable {
     // Only read after init, and the memory it points to is never written.
     nonisolated(unsafe) private let base: UnsafeMutableRawPointer?
 
-    package init(path: String) throws(FileProblem) {
+    /// Maps the file at `path`, or throws what `failure` makes of the problem.
+    package convenience init<Failure: Error>(
+        path: String, _ failure: (FileProblem) -> Failure
+    ) throws(Failure) {
+        do throws(FileProblem) { try self.init(mapping: path) } catch { throw failure(error) }
+    }
+
+    private init(mapping path: String) throws(FileProblem) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system(operation: "opened") }
         defer { close(descriptor) }

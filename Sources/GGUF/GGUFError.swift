@@ -65,14 +65,7 @@ public struct GGUFError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-extension GGUFError.Reason {
-    init(_ problem: FileProblem) {
-        switch problem {
-        case .system(let operation, let message): self = .system(operation: operation, message: message)
-        case .notAFile: self = .notAFile
-        }
-    }
-
+extension GGUFError.Reason: FileReason {
     /// The sentence of the reason without its subject.
     var predicate: String {
         switch self {

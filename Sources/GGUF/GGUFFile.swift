@@ -37,12 +37,7 @@ public struct GGUFFile: Sendable {
     ///   name twice, a type that is unknown, or a tensor whose sizes, offset or bytes are wrong.
     /// - Complexity: O(bytes before the data), whatever the size of the tensors.
     public init(path: String) throws(GGUFError) {
-        let file: MappedFile
-        do throws(FileProblem) {
-            file = try MappedFile(path: path)
-        } catch {
-            throw GGUFError(path: path, reason: .init(error))
-        }
+        let file = try MappedFile(path: path) { GGUFError(path: path, reason: .init($0)) }
         let header = try GGUFHeader(file, path: path)
         self.path = path
         self.file = file

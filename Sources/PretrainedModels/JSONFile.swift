@@ -6,19 +6,10 @@ struct JSONFile {
     private let root: JSONValue
 
     init(path: String) throws(PretrainedModelError) {
-        let bytes: [UInt8]
-        do throws(FileProblem) {
-            let file = try MappedFile(path: path)
-            bytes = file.bytes(0..<file.count)
-        } catch {
-            throw PretrainedModelError(path: path, reason: .init(error))
-        }
-        var scanner = JSONScanner(bytes)
-        do throws(JSONScanner.Failure) { root = try scanner.parse() } catch {
+        let file = try MappedFile(path: path) { PretrainedModelError(path: path, reason: .init($0)) }
+        var scanner = JSONScanner(file.bytes(0..<file.count))
+        do throws(JSONScanner.Failure) { root = try scanner.parseObject() } catch {
             throw PretrainedModelError(path: path, reason: .malformedJSON(offset: error.offset, problem: error.problem))
-        }
-        guard root.members != nil else {
-            throw PretrainedModelError(path: path, reason: .malformedJSON(offset: 0, problem: "no object"))
         }
         if let name = root.duplicateName {
             throw PretrainedModelError(path: path, reason: .badField(name, expected: "one value"))

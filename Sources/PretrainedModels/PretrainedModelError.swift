@@ -43,14 +43,7 @@ public struct PretrainedModelError: Error, Sendable, Equatable, CustomStringConv
     public var description: String { "\(path) \(reason.predicate)" }
 }
 
-extension PretrainedModelError.Reason {
-    init(_ problem: FileProblem) {
-        switch problem {
-        case .system(let operation, let message): self = .system(operation: operation, message: message)
-        case .notAFile: self = .notAFile
-        }
-    }
-
+extension PretrainedModelError.Reason: FileReason {
     /// The sentence of the reason without its subject.
     var predicate: String {
         switch self {

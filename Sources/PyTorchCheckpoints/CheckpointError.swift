@@ -59,14 +59,7 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
     }
 }
 
-extension CheckpointError.Reason {
-    init(_ problem: FileProblem) {
-        switch problem {
-        case .system(let operation, let message): self = .system(operation: operation, message: message)
-        case .notAFile: self = .notAFile
-        }
-    }
-
+extension CheckpointError.Reason: FileReason {
     /// The sentence of the reason without its subject.
     var predicate: String {
         switch self {

@@ -10,12 +10,7 @@ public struct PickledVocabulary: Sendable {
     /// - Throws: ``CheckpointError`` if the file cannot be read, is malformed, holds anything but texts, numbers and
     ///   their containers, or has no list of texts at `itos`.
     public init(path: String) throws(CheckpointError) {
-        let file: MappedFile
-        do throws(FileProblem) {
-            file = try MappedFile(path: path)
-        } catch {
-            throw CheckpointError(path: path, reason: .init(error))
-        }
+        let file = try MappedFile(path: path) { CheckpointError(path: path, reason: .init($0)) }
         let unpickler = Unpickler(file, 0..<file.count, path: path)
         let pairs = try unpickler.run().elements(.dictionary) ?? []
         var tokens: [String?]?

@@ -18,11 +18,7 @@ struct ZipArchive {
     private static let localHeaderLength = 30
 
     init(path: String) throws(CheckpointError) {
-        do throws(FileProblem) {
-            file = try MappedFile(path: path)
-        } catch {
-            throw CheckpointError(path: path, reason: .init(error))
-        }
+        file = try MappedFile(path: path) { CheckpointError(path: path, reason: .init($0)) }
         self.path = path
         let end = try directoryEndOffset()
         let count = Int(try integer(UInt16.self, at: end + 10))

@@ -61,7 +61,7 @@ public struct SafetensorsError: Error, Sendable, Equatable, CustomStringConverti
     }
 }
 
-extension SafetensorsError.Reason {
+extension SafetensorsError.Reason: FileReason {
     /// The sentence of the reason without its subject.
     var predicate: String {
         switch self {
@@ -104,15 +104,6 @@ extension SafetensorsError.Reason {
 
     private static func alternatives(_ types: [ElementType]) -> String {
         types.map(\.rawValue).joined(separator: " or ")
-    }
-}
-
-extension SafetensorsError.Reason {
-    init(_ problem: FileProblem) {
-        switch problem {
-        case .system(let operation, let message): self = .system(operation: operation, message: message)
-        case .notAFile: self = .notAFile
-        }
     }
 }
 

@@ -32,12 +32,7 @@ public struct SafetensorsFile: Sendable {
     ///   file, overlap another tensor's, leave a hole, or do not match its shape and type.
     /// - Complexity: O(the header's length), whatever the size of the tensors.
     public init(path: String) throws(SafetensorsError) {
-        let file: MappedFile
-        do throws(FileProblem) {
-            file = try MappedFile(path: path)
-        } catch {
-            throw SafetensorsError(path: path, reason: .init(error))
-        }
+        let file = try MappedFile(path: path) { SafetensorsError(path: path, reason: .init($0)) }
         guard file.count >= 8 else { throw SafetensorsError(path: path, reason: .tooShort(bytes: file.count)) }
         let declared = file.withBytes(0..<8) { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
         let available = min(file.count - 8, Header.maximumLength)

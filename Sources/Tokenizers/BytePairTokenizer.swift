@@ -1,16 +1,16 @@
 /// GPT-2's tokenizer: the bytes of each word, merged pair by pair into tokens (Radford and others 2019).
 ///
 /// Every text comes back from its ids as it was, unless the vocabulary lacks the token of a byte, which is then left out.
-public struct BytePairTokenizer: Tokenizer {
-    private let tokens: TokenTable
+public struct BytePairTokenizer: MarkingTokenizer {
+    let tokens: TokenTable
     /// The bytes of each token.
     private let tokenBytes: [[UInt8]]
-    private let added: AddedTokens
+    let added: AddedTokens
     private let byteIds: [Int?]
     private let merges: BytePairMerges
     private let splitter: WordSplitter
-    private let opening: [Int]
-    private let closing: [Int]
+    let opening: [Int]
+    let closing: [Int]
     private let prefersWholeWords: Bool
 
     /// Everything that describes such a tokenizer.
@@ -100,23 +100,8 @@ public struct BytePairTokenizer: Tokenizer {
         return try BytePairMerges(list)
     }
 
-    public var vocabularySize: Int { tokens.count }
-
-    public func token(_ id: Int) -> String? { (0..<tokens.count).contains(id) ? tokens.text(id) : nil }
-
-    public func id(of token: String) -> Int? { tokens.index(of: token) }
-
-    public func encode(_ text: String, addsMarkers: Bool, parsesSpecialTokens: Bool) -> [Int] {
-        var ids = addsMarkers ? opening : []
-        for piece in added.split(text, parsesSpecialTokens: parsesSpecialTokens) {
-            switch piece {
-            case .token(let id): ids.append(id)
-            case .text(let text):
-                splitter.forEachWord(text) { append($0, to: &ids) }
-            }
-        }
-        if addsMarkers { ids += closing }
-        return ids
+    func append(text: Substring, to ids: inout [Int]) {
+        splitter.forEachWord(text) { append($0, to: &ids) }
     }
 
     private func append(_ word: Substring.UnicodeScalarView, to ids: inout [Int]) {

@@ -1,7 +1,7 @@
 /// Cuts SMILES, the line notation of molecules, into atoms and signs: `[...]` is one token, as are `%` with two digits,
 /// `Br` and `Cl`; every other character is one of its own.
-public struct SMILESTokenizer: Tokenizer {
-    private let tokens: TokenTable
+public struct SMILESTokenizer: TableTokenizer {
+    let tokens: TokenTable
     private let unknown: Int
     private let start: Int
     private let end: Int
@@ -12,27 +12,17 @@ public struct SMILESTokenizer: Tokenizer {
     /// - Throws: ``TokenizerError`` if a token stands twice or `<unk>`, `<pad>`, `<sos>` or `<eos>` is missing.
     public init(tokens list: [String]) throws(TokenizerError) {
         let tokens = try TokenTable(list)
-        func require(_ token: String) throws(TokenizerError) -> Int {
-            guard let id = tokens.index(of: token) else { throw TokenizerError(reason: .missingToken(token)) }
-            return id
-        }
         self.tokens = tokens
-        unknown = try require("<unk>")
-        start = try require("<sos>")
-        end = try require("<eos>")
-        padding = try require("<pad>")
+        unknown = try tokens.required("<unk>")
+        start = try tokens.required("<sos>")
+        end = try tokens.required("<eos>")
+        padding = try tokens.required("<pad>")
     }
 
     /// The id of `<sos>`, with which a text begins.
     public var startToken: Int { start }
     /// The id of `<eos>`, with which a text ends.
     public var endToken: Int { end }
-
-    public var vocabularySize: Int { tokens.count }
-
-    public func token(_ id: Int) -> String? { (0..<tokens.count).contains(id) ? tokens.text(id) : nil }
-
-    public func id(of token: String) -> Int? { tokens.index(of: token) }
 
     /// No text spells a special token: `<` is a character of its own.
     public func encode(_ text: String, addsMarkers: Bool, parsesSpecialTokens: Bool) -> [Int] {
@@ -43,9 +33,7 @@ public struct SMILESTokenizer: Tokenizer {
     public func decode(_ ids: [Int], skipsSpecialTokens: Bool) throws(TokenizerError) -> String {
         var text = ""
         for id in ids {
-            guard let token = token(id) else {
-                throw TokenizerError(reason: .unknownIdentifier(id, count: tokens.count))
-            }
+            let token = try knownToken(id)
             if skipsSpecialTokens && [unknown, start, end, padding].contains(id) { continue }
             text += token
         }

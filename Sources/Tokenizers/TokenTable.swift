@@ -60,6 +60,12 @@ struct TokenTable: Sendable {
         return token.withUTF8 { index(of: $0) }
     }
 
+    /// The index of a token that there must be.
+    func required(_ token: String) throws(TokenizerError) -> Int {
+        guard let index = index(of: token) else { throw TokenizerError(reason: .missingToken(token)) }
+        return index
+    }
+
     private func isEqual(_ first: Int, _ second: Int) -> Bool { self[first].elementsEqual(self[second]) }
 
     /// FNV-1a, with its upper bits folded down for the mask.

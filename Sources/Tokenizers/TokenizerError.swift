@@ -45,14 +45,7 @@ public struct TokenizerError: Error, Sendable, Equatable, CustomStringConvertibl
     public var description: String { "\(path ?? "tokenizer") \(reason.predicate)" }
 }
 
-extension TokenizerError.Reason {
-    init(_ problem: FileProblem) {
-        switch problem {
-        case .system(let operation, let message): self = .system(operation: operation, message: message)
-        case .notAFile: self = .notAFile
-        }
-    }
-
+extension TokenizerError.Reason: FileReason {
     /// The sentence of the reason without its subject.
     var predicate: String {
         switch self {

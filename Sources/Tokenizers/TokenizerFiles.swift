@@ -21,22 +21,15 @@ enum TokenizerFiles {
     static func object(_ path: String) throws(TokenizerError) -> JSONValue {
         var scanner = JSONScanner(try bytes(path))
         let value: JSONValue
-        do throws(JSONScanner.Failure) { value = try scanner.parse() } catch {
+        do throws(JSONScanner.Failure) { value = try scanner.parseObject() } catch {
             throw TokenizerError(path: path, reason: .malformedJSON(offset: error.offset, problem: error.problem))
-        }
-        guard value.members != nil else {
-            throw TokenizerError(path: path, reason: .malformedJSON(offset: 0, problem: "no object"))
         }
         if let name = value.duplicateName { throw TokenizerError(path: path, reason: .duplicateName(name)) }
         return value
     }
 
     private static func bytes(_ path: String) throws(TokenizerError) -> [UInt8] {
-        do throws(FileProblem) {
-            let file = try MappedFile(path: path)
-            return file.bytes(0..<file.count)
-        } catch {
-            throw TokenizerError(path: path, reason: .init(error))
-        }
+        let file = try MappedFile(path: path) { TokenizerError(path: path, reason: .init($0)) }
+        return file.bytes(0..<file.count)
     }
 }

@@ -5,17 +5,17 @@
 /// let tokenizer = try WordPieceTokenizer(vocabulary: "model/vocab.txt")
 /// let ids = tokenizer.encode("Attention is all you need.")  // 101 3086 2003 2035 2017 2342 1012 102
 /// ```
-public struct WordPieceTokenizer: Tokenizer {
+public struct WordPieceTokenizer: MarkingTokenizer {
     let tokens: TokenTable
     /// Tokens that continue a word, without their prefix, and their ids.
     private let continuing: TokenTable
     private let continuingIds: [Int]
-    private let added: AddedTokens
+    let added: AddedTokens
     private let normalizer: BERTNormalizer
     private let prefix: String
     private let unknown: Int
-    private let opening: [Int]
-    private let closing: [Int]
+    let opening: [Int]
+    let closing: [Int]
     private let maximumWordLength: Int
 
     /// Everything that describes such a tokenizer.
@@ -34,10 +34,6 @@ public struct WordPieceTokenizer: Tokenizer {
 
     init(_ description: Description) throws(TokenizerError) {
         let tokens = try TokenTable(description.tokens)
-        func require(_ token: String) throws(TokenizerError) -> Int {
-            guard let id = tokens.index(of: token) else { throw TokenizerError(reason: .missingToken(token)) }
-            return id
-        }
         self.tokens = tokens
         let prefix = description.prefix
         let continuing = description.tokens.enumerated().filter {
@@ -49,11 +45,11 @@ public struct WordPieceTokenizer: Tokenizer {
         added = AddedTokens(description.added)
         normalizer = description.normalizer
         self.prefix = prefix
-        unknown = try require(description.unknown)
+        unknown = try tokens.required(description.unknown)
         var opening: [Int] = []
-        for token in description.opening { opening.append(try require(token)) }
+        for token in description.opening { opening.append(try tokens.required(token)) }
         var closing: [Int] = []
-        for token in description.closing { closing.append(try require(token)) }
+        for token in description.closing { closing.append(try tokens.required(token)) }
         self.opening = opening
         self.closing = closing
         maximumWordLength = description.maximumWordLength
@@ -79,22 +75,8 @@ public struct WordPieceTokenizer: Tokenizer {
         }
     }
 
-    public var vocabularySize: Int { tokens.count }
-
-    public func token(_ id: Int) -> String? { (0..<tokens.count).contains(id) ? tokens.text(id) : nil }
-
-    public func id(of token: String) -> Int? { tokens.index(of: token) }
-
-    public func encode(_ text: String, addsMarkers: Bool, parsesSpecialTokens: Bool) -> [Int] {
-        var ids = addsMarkers ? opening : []
-        for piece in added.split(text, parsesSpecialTokens: parsesSpecialTokens) {
-            switch piece {
-            case .token(let id): ids.append(id)
-            case .text(let text): for word in normalizer.words(text) { append(word, to: &ids) }
-            }
-        }
-        if addsMarkers { ids += closing }
-        return ids
+    func append(text: Substring, to ids: inout [Int]) {
+        for word in normalizer.words(text) { append(word, to: &ids) }
     }
 
     /// The ids of `text` with its markers, of which there are at most `maximumLength`: tokens at its end are left out.
@@ -113,9 +95,7 @@ public struct WordPieceTokenizer: Tokenizer {
         var text = ""
         var isFirst = true
         for id in ids {
-            guard let token = token(id) else {
-                throw TokenizerError(reason: .unknownIdentifier(id, count: tokens.count))
-            }
+            let token = try knownToken(id)
             if skipsSpecialTokens && added.specialIds.contains(id) { continue }
             if isFirst {
                 text += token
