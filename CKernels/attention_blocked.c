@@ -29,16 +29,18 @@ static int64_t scratch_stride(const ck_operand *const x, const int64_t columns) 
 // O = P V of some rows and keys; A and C are still to be set.
 static ck_gemm_operation value_product(const ck_attention_problem *const p, const int64_t rows,
                                        const int64_t keys, const ck_f32_rows v, const int64_t o_stride) {
-    return (ck_gemm_operation){.m = rows,
-                               .n = p->value_dim,
-                               .k = keys,
+    return (ck_gemm_operation){.shape = {.batch = 1,
+                                         .m = rows,
+                                         .n = p->value_dim,
+                                         .k = keys,
+                                         .a_row_stride = p->seqlen_k,
+                                         .a_k_stride = 1,
+                                         .b_k_stride = v.stride,
+                                         .b_column_stride = 1,
+                                         .c_row_stride = o_stride,
+                                         .c_column_stride = 1,
+                                         .plain = true},
                                .b = v.rows,
-                               .a_row_stride = p->seqlen_k,
-                               .a_k_stride = 1,
-                               .b_k_stride = v.stride,
-                               .b_column_stride = 1,
-                               .c_row_stride = o_stride,
-                               .c_column_stride = 1,
                                .alpha = 1};
 }
 

@@ -34,17 +34,19 @@ static inline float *ck_take_widened(ck_arena *const arena, const ck_operand *co
 static inline ck_gemm_operation ck_score_product(const ck_attention_problem *const p, const int64_t rows,
                                                  const int64_t keys, const ck_f32_rows q, const ck_f32_rows k,
                                                  const int64_t stride) {
-    return (ck_gemm_operation){.m = rows,
-                               .n = keys,
-                               .k = p->head_dim,
+    return (ck_gemm_operation){.shape = {.batch = 1,
+                                         .m = rows,
+                                         .n = keys,
+                                         .k = p->head_dim,
+                                         .a_row_stride = q.stride,
+                                         .a_k_stride = 1,
+                                         .b_k_stride = 1,
+                                         .b_column_stride = k.stride,
+                                         .c_row_stride = stride,
+                                         .c_column_stride = 1,
+                                         .plain = true},
                                .a = q.rows,
                                .b = k.rows,
-                               .a_row_stride = q.stride,
-                               .a_k_stride = 1,
-                               .b_k_stride = 1,
-                               .b_column_stride = k.stride,
-                               .c_row_stride = stride,
-                               .c_column_stride = 1,
                                .alpha = ck_transforms_scores(p) ? 1 : (float)((double)p->scale * CK_LOG2E)};
 }
 

@@ -23,7 +23,7 @@ static ck_gemm_scratch scratch_take(ck_arena *const arena, const ck_gemm_plan *c
 
 ck_gemm_serial ck_gemm_serial_take(ck_arena *const arena, const ck_ops *const ops,
                                    const ck_gemm_operation *const largest) {
-    ck_gemm_shape shape = ck_gemm_shape_of(largest, 1);
+    ck_gemm_shape shape = largest->shape;
     shape.or_smaller = true;
     ck_gemm_serial serial = {.plan = ck_plan_gemm(ops, &shape, 1)};
     serial.scratch = scratch_take(arena, &serial.plan);
@@ -34,7 +34,7 @@ void ck_gemm_serial_run(const ck_ops *const ops, const ck_gemm_serial *const ser
                         const ck_gemm_operation *const operation) {
     // The plan is that of the largest operation; a smaller one has at most as many strips and parts.
     ck_gemm_plan plan = serial->plan;
-    const int64_t n = plan.exchanged ? operation->m : operation->n;
+    const int64_t n = plan.exchanged ? operation->shape.m : operation->shape.n;
     plan.strips = ck_max(1, ck_ceil_div(n, plan.strip_columns));
     for (int64_t strip = 0; strip < plan.strips; ++strip)
         ck_gemm_task(ops, &plan, &serial->scratch, operation, strip, 0);
@@ -43,8 +43,8 @@ void ck_gemm_serial_run(const ck_ops *const ops, const ck_gemm_serial *const ser
 typedef struct {
     const ck_gemm_problem *problem;
     const ck_ops *ops;
+    ck_gemm_shape shape;
     ck_gemm_plan plan;
-    bool is_block;             // a task is a matrix, and one block
     ck_gemm_scratch *scratch;  // [threads]
 } gemm_run;
 
@@ -87,22 +87,12 @@ static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const
     ops->gemm_block(&block);
 }
 
-static ck_gemm_operation operation_of(const ck_gemm_problem *const p, const int64_t index) {
-    return (ck_gemm_operation){.m = p->m,
-                               .n = p->n,
-                               .k = p->alpha != 0 ? p->k : 0,
+static ck_gemm_operation operation_of(const gemm_run *const run, const int64_t index) {
+    const ck_gemm_problem *const p = run->problem;
+    return (ck_gemm_operation){.shape = run->shape,
                                .a = ck_matrix_at(&p->a, index),
                                .b = p->packed_b ? NULL : ck_matrix_at(&p->b, index),
                                .c = ck_matrix_at(&p->c, index),
-                               .a_row_stride = p->a.row_stride,
-                               .a_k_stride = p->a.column_stride,
-                               .b_k_stride = p->b.row_stride,
-                               .b_column_stride = p->b.column_stride,
-                               .c_row_stride = p->c.row_stride,
-                               .c_column_stride = p->c.column_stride,
-                               .a_dtype = p->a.dtype,
-                               .b_dtype = p->b.dtype,
-                               .c_dtype = p->c.dtype,
                                .alpha = p->alpha,
                                .beta = p->beta,
                                .epilogue = &p->epilogue,
@@ -122,14 +112,14 @@ static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const a
 
 static void gemm_index(void *const context, const int64_t index, const int32_t worker) {
     const gemm_run *const run = context;
-    if (run->is_block) {
+    if (run->plan.is_block) {
         multiply_block(run->ops, run->problem, index, natural_b(run->ops, run->problem, index));
         return;
     }
     const int64_t parts = run->plan.parts, grid = run->plan.strips * parts;
     const int64_t matrix = grid == 1 ? index : index / grid, rest = index - matrix * grid;
     const int64_t strip = parts == 1 ? rest : rest / parts;
-    const ck_gemm_operation operation = operation_of(run->problem, matrix);
+    const ck_gemm_operation operation = operation_of(run, matrix);
     ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, strip, rest - strip * parts);
 }
 
@@ -146,12 +136,16 @@ static ck_status resolve(const ck_kernel kernel, const ck_gemm_problem *const pr
 
 static bool is_empty(const ck_gemm_problem *const p) { return p->batch == 0 || p->m == 0 || p->n == 0; }
 
-static ck_status measure(const ck_gemm_problem *const problem, const ck_options *const resolved,
-                         ck_gemm_plan *const plan, size_t *const bytes, ck_diagnosis *const diagnosis) {
+static gemm_run run_of(const ck_gemm_problem *const problem, const ck_options *const resolved) {
+    const ck_ops *const ops = ck_ops_for(resolved->isa);
     const ck_gemm_shape shape = ck_gemm_problem_shape(problem);
-    *plan = ck_plan_gemm(ck_ops_for(resolved->isa), &shape, resolved->threads);
+    return (gemm_run){
+        .problem = problem, .ops = ops, .shape = shape, .plan = ck_plan_gemm(ops, &shape, resolved->threads)};
+}
+
+static ck_status measure(const gemm_run *const run, size_t *const bytes, ck_diagnosis *const diagnosis) {
     ck_arena arena = {0};
-    layout(plan, &arena);
+    layout(&run->plan, &arena);
     *bytes = arena.used;
     if (!arena.overflow) return CK_OK;
     *diagnosis = (ck_diagnosis){.argument = CK_ARG_WORKSPACE, .dimension = -1, .expected = INT64_MAX};
@@ -163,24 +157,21 @@ ck_status ck_gemm_workspace(const ck_kernel kernel, const ck_gemm_problem *const
                             ck_diagnosis *const diagnosis) {
     ck_diagnosis unused, *const told = diagnosis ? diagnosis : &unused;
     ck_options resolved;
-    ck_gemm_plan plan;
     *bytes = 0;
     const ck_status status = resolve(kernel, problem, options, CK_CHECK_LAYOUT, &resolved, told);
     if (status != CK_OK || kernel == CK_NAIVE || is_empty(problem)) return status;
-    return measure(problem, &resolved, &plan, bytes, told);
+    const gemm_run run = run_of(problem, &resolved);
+    return measure(&run, bytes, told);
 }
-
-// Scratch of this size is taken from the stack if the caller gives none: B^T of 64 x 64.
-#define STACK_SCRATCH (20 * 1024)
 
 static __attribute__((noinline)) ck_status run_tasks(const ck_gemm_problem *const problem,
                                                      ck_options *const resolved,
                                                      ck_diagnosis *const diagnosis) {
     size_t bytes;
-    gemm_run run = {.problem = problem, .ops = ck_ops_for(resolved->isa)};
-    ck_status status = measure(problem, resolved, &run.plan, &bytes, diagnosis);
+    gemm_run run = run_of(problem, resolved);
+    ck_status status = measure(&run, &bytes, diagnosis);
     if (status != CK_OK) return status;
-    _Alignas(CK_ALIGNMENT) char stack[STACK_SCRATCH];
+    _Alignas(CK_ALIGNMENT) char stack[CK_GEMM_STACK_BYTES];
     if (!resolved->workspace && bytes <= sizeof stack) {
         resolved->workspace = stack;
         resolved->workspace_bytes = sizeof stack;
@@ -190,20 +181,14 @@ static __attribute__((noinline)) ck_status run_tasks(const ck_gemm_problem *cons
     status = ck_workspace_open(resolved, bytes, &arena, &owned, diagnosis);
     if (status != CK_OK) return status;
     run.scratch = layout(&run.plan, &arena);
-    run.is_block = run.plan.strips * run.plan.parts == 1 && ck_gemm_is_block(run.ops, problem);
     ck_parallel_for(problem->batch * run.plan.strips * run.plan.parts, run.plan.threads, gemm_index, &run);
     free(owned);
     return CK_OK;
 }
 
-// A block whose B lies along k, packed on the stack: whether it fits there.
-static bool fits_stack(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    const int64_t width = ops->gemm_panel, columns = p->n <= width ? width : p->n + width - 1;
-    return columns * p->k * (int64_t)sizeof(float) <= STACK_SCRATCH;
-}
-
+// A block whose B lies along k, packed on the stack.
 static __attribute__((noinline)) void pack_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    _Alignas(CK_ALIGNMENT) float panels[STACK_SCRATCH / sizeof(float)];
+    _Alignas(CK_ALIGNMENT) float panels[CK_GEMM_STACK_BYTES / sizeof(float)];
     const block_b b = {panels, ops->gemm_panel, p->k * ops->gemm_panel};
     const ck_gemm_pack_args pack = {.kind = CK_GEMM_F32,
                                     .dtype = CK_F32,
@@ -225,12 +210,11 @@ static bool run_block(const ck_gemm_problem *const p, const ck_options *const re
     const ck_ops *const ops = ck_ops_for(resolved->isa);
     const bool is_refused = resolved->workspace && ((uintptr_t)resolved->workspace % CK_ALIGNMENT != 0 ||
                                                     resolved->workspace_bytes < CK_ALIGNMENT);
-    if (is_refused || !ck_gemm_is_alone(ops, p, resolved->threads)) return false;
-    if (ck_gemm_suits_block(ops, p)) {
-        multiply_block(ops, p, 0, natural_b(ops, p, 0));
-        return true;
-    }
-    if (resolved->workspace || !fits_stack(ops, p) || !ck_gemm_suits_packing(ops, p)) return false;
+    if (is_refused) return false;
+    const ck_gemm_block_way way = ck_gemm_block_way_of(ops, p, resolved->threads);
+    if (way == CK_GEMM_BLOCK) multiply_block(ops, p, 0, natural_b(ops, p, 0));
+    if (way != CK_GEMM_BLOCK_PACKED) return way == CK_GEMM_BLOCK;
+    if (resolved->workspace) return false;
     pack_block(ops, p);
     return true;
 }

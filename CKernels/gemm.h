@@ -5,13 +5,11 @@
 #include "dispatch.h"
 #include "workspace.h"
 
-// One matrix product: pointers at the first elements, strides in elements. k == 0 reads neither A nor B.
+// One matrix product of the batch of its shape: pointers at the first elements.
 typedef struct {
-    int64_t m, n, k;
+    ck_gemm_shape shape;
     const void *a, *b;
     void *c;
-    int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
-    ck_dtype a_dtype, b_dtype, c_dtype;
     float alpha, beta;
     const ck_epilogue *epilogue;  // null: none
     const void *residual;         // null: none
@@ -31,9 +29,6 @@ typedef struct {
     ck_gemm_plan plan;
     ck_gemm_scratch scratch;
 } ck_gemm_serial;
-
-// The sizes, strides and types that the plan looks at, of a batch of such operations.
-ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *operation, int64_t batch);
 
 // A task of an operation: strip and part of the plan's grid.
 void ck_gemm_task(const ck_ops *ops, const ck_gemm_plan *plan, const ck_gemm_scratch *scratch,

@@ -96,7 +96,10 @@ ck_status ck_gemm_explain(const ck_kernel kernel, const ck_gemm_problem *const p
             x.tasks = problem->batch * x.m;
             x.k_block = x.k;
         } else {
-            describe_plan(problem, ck_ops_for(resolved.isa), resolved.threads, &x);
+            const ck_ops *const ops = ck_ops_for(resolved.isa);
+            describe_plan(problem, ops, resolved.threads, &x);
+            x.is_block = kernel == CK_FUSED && ck_gemm_is_usual(problem) &&
+                         ck_gemm_block_way_of(ops, problem, resolved.threads) != CK_GEMM_NO_BLOCK;
         }
         count_work(problem, &x);
     }

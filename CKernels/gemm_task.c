@@ -11,50 +11,22 @@
 
 static const ck_epilogue no_epilogue;
 
-ck_gemm_shape ck_gemm_shape_of(const ck_gemm_operation *const op, const int64_t batch) {
-    return (ck_gemm_shape){.batch = batch,
-                           .m = op->m,
-                           .n = op->n,
-                           .k = op->k,
-                           .a_row_stride = op->a_row_stride,
-                           .a_k_stride = op->a_k_stride,
-                           .b_k_stride = op->b_k_stride,
-                           .b_column_stride = op->b_column_stride,
-                           .c_row_stride = op->c_row_stride,
-                           .c_column_stride = op->c_column_stride,
-                           .a_dtype = op->a_dtype,
-                           .b_dtype = op->b_dtype,
-                           .c_dtype = op->c_dtype,
-                           .packed_b = op->packed_b != NULL,
-                           .plain = ck_gemm_is_plain(op->epilogue)};
-}
-
 static ck_gemm_operation exchanged(const ck_gemm_operation *const op) {
     ck_gemm_operation t = *op;
-    const ck_gemm_shape shape = ck_gemm_shape_of(op, 1), other = ck_gemm_exchange(&shape);
-    t.m = other.m;
-    t.n = other.n;
+    t.shape = ck_gemm_exchange(&op->shape);
     t.a = op->b;
     t.b = op->a;
-    t.a_row_stride = other.a_row_stride;
-    t.a_k_stride = other.a_k_stride;
-    t.b_k_stride = other.b_k_stride;
-    t.b_column_stride = other.b_column_stride;
-    t.a_dtype = other.a_dtype;
-    t.b_dtype = other.b_dtype;
-    t.c_row_stride = other.c_row_stride;
-    t.c_column_stride = other.c_column_stride;
     return t;
 }
 
 static ck_gemm_target target_of(const ck_gemm_operation *const op, const ck_gemm_kind kind) {
-    const bool is_direct = ck_gemm_is_plain(op->epilogue) && op->c_column_stride == 1;
+    const bool is_direct = op->shape.plain && op->shape.c_column_stride == 1;
     return (ck_gemm_target){.c = op->c,
-                            .c_dtype = op->c_dtype,
+                            .c_dtype = op->shape.c_dtype,
                             .integer = ck_gemm_is_integer(kind),
-                            .c_row_stride = op->c_row_stride,
-                            .c_column_stride = op->c_column_stride,
-                            .direct = is_direct && ck_gemm_holds_sums(op->c_dtype, kind),
+                            .c_row_stride = op->shape.c_row_stride,
+                            .c_column_stride = op->shape.c_column_stride,
+                            .direct = is_direct && ck_gemm_holds_sums(op->shape.c_dtype, kind),
                             .alpha = op->alpha,
                             .beta = op->beta,
                             .epilogue = op->epilogue ? op->epilogue : &no_epilogue,
@@ -87,7 +59,7 @@ static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r
                            .b_k_stride = b->k_stride,
                            .b_panel_stride = b->panel_stride,
                            .b_next = b->next,
-                           .a_comes = ck_gemm_a_comes(t->ops, t->op.m, t->op.n, t->op.k),
+                           .a_comes = ck_gemm_a_comes(t->ops, t->op.shape.m, t->op.shape.n, t->op.shape.k),
                            .b_ahead = b->lines_ahead * b->k_stride,
                            .b_lines_ahead = b->lines_ahead,
                            .row = r->row,
@@ -104,7 +76,8 @@ static void multiply_panels(const ck_gemm_work *const t, const region *const r, 
         const region rows = {r->row + i, ck_min(step, r->rows - i), r->column, r->n};
         const ck_rows_of_a a = ck_work_take_a(t, rows.row, rows.rows, k);
         ck_gemm_block block = block_of(t, &rows, k, b, &a);
-        if (in_place && t->plan->rows_outside) block.a_ahead = k.count * ck_element_bytes(t->op.a_dtype);
+        if (in_place && t->plan->rows_outside)
+            block.a_ahead = k.count * ck_element_bytes(t->op.shape.a_dtype);
         t->ops->gemm_block(&block);
     }
 }
@@ -126,17 +99,17 @@ static void multiply_packed(const ck_gemm_work *const t, const region *const r, 
 // B where it lies: f32, columns contiguous.
 static panels natural_panels(const ck_gemm_work *const t, const region *const r, const int64_t k) {
     const ck_gemm_operation *const op = &t->op;
-    return (panels){.b = (const float *)op->b + k * op->b_k_stride + t->column + r->column,
-                    .k_stride = op->b_k_stride,
+    return (panels){.b = (const float *)op->b + k * op->shape.b_k_stride + t->column + r->column,
+                    .k_stride = op->shape.b_k_stride,
                     .panel_stride = t->ops->gemm_panel,
                     .lines_ahead = t->plan->lines_ahead};
 }
 
 static void multiply_stored(const ck_gemm_work *const t, const ck_k_block k) {
-    const ck_rows_of_a a = ck_work_take_a(t, 0, t->op.m, k);
+    const ck_rows_of_a a = ck_work_take_a(t, 0, t->op.shape.m, k);
     const ck_stored_block block = {.kind = t->plan->kind,
-                                   .dtype = t->op.b_dtype,
-                                   .m = t->op.m,
+                                   .dtype = t->op.shape.b_dtype,
+                                   .m = t->op.shape.m,
                                    .n = t->columns,
                                    .kc = k.count,
                                    .a = a.data,
@@ -150,22 +123,22 @@ static void multiply_stored(const ck_gemm_work *const t, const ck_k_block k) {
 
 static void multiply_vector(const ck_gemm_work *const t, const ck_k_block k) {
     const ck_gemm_operation *const op = &t->op;
-    const ck_rows_of_a a = ck_work_take_a(t, 0, op->m, k);
-    const int64_t from = k.first * op->b_k_stride + t->column * op->b_column_stride;
+    const ck_rows_of_a a = ck_work_take_a(t, 0, op->shape.m, k);
+    const int64_t from = k.first * op->shape.b_k_stride + t->column * op->shape.b_column_stride;
     const ck_gemv_block block = {.kind = t->plan->kind,
-                                 .b_dtype = op->b_dtype,
-                                 .m = op->m,
+                                 .b_dtype = op->shape.b_dtype,
+                                 .m = op->shape.m,
                                  .n = t->columns,
                                  .kc = k.count,
                                  .a = a.data,
                                  .a_row_bytes = a.row_bytes,
                                  .a_k_bytes = a.k_bytes,
-                                 .b = ck_element_at(op->b, op->b_dtype, from),
-                                 .b_k_stride = op->b_k_stride,
-                                 .b_column_stride = op->b_column_stride,
+                                 .b = ck_element_at(op->b, op->shape.b_dtype, from),
+                                 .b_k_stride = op->shape.b_k_stride,
+                                 .b_column_stride = op->shape.b_column_stride,
                                  .beside = t->plan->beside,
-                                 .k_left = op->k - k.first,
-                                 .k_total = op->k,
+                                 .k_left = op->shape.k - k.first,
+                                 .k_total = op->shape.k,
                                  .sums = t->scratch->sums,
                                  .sums_stride = ck_round_to_lanes(t->columns, t->ops->lanes),
                                  .column = t->column,
@@ -223,9 +196,9 @@ static int64_t whole_columns(const ck_gemm_work *const t) {
 // strip of the next task.
 static int64_t next_panel(const ck_gemm_work *const t, const ck_k_block k) {
     const int64_t end = k.first + k.count, width = t->ops->gemm_panel;
-    if (end < t->op.k) return (ck_work_lines(t, end) - ck_work_lines(t, k.first)) * width;
+    if (end < t->op.shape.k) return (ck_work_lines(t, end) - ck_work_lines(t, k.first)) * width;
     if (t->next_column < 0) return 0;
-    return (t->next_column - t->column) * ck_work_lines(t, t->op.k) - ck_work_lines(t, k.first) * width;
+    return (t->next_column - t->column) * ck_work_lines(t, t->op.shape.k) - ck_work_lines(t, k.first) * width;
 }
 
 // These rows of the task. `packed` says which k the packed copy of B holds, if there is one.
@@ -243,7 +216,7 @@ static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const 
     } else if (t->plan->packs_b) {
         multiply_packed(t, &all, k, packed);
     } else if (op->packed_b) {
-        const int64_t lines = ck_work_lines(t, op->k);
+        const int64_t lines = ck_work_lines(t, op->shape.k);
         const panels b = {.b = op->packed_b + t->column * lines + ck_work_lines(t, k.first) * width,
                           .k_stride = width,
                           .panel_stride = lines * width,
@@ -263,7 +236,7 @@ static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const 
 }
 
 static void pack_for(const ck_gemm_work *const t, const ck_k_block k) {
-    if (t->plan->packs_b && ck_is_stored(t->plan->kind, t->op.b_dtype, t->op.packed_b != NULL)) {
+    if (t->plan->packs_b && ck_is_stored(t->plan->kind, t->op.shape.b_dtype, t->op.shape.packed_b)) {
         ck_work_expand_b(t, k);
         return;
     }
@@ -276,16 +249,16 @@ static void pack_for(const ck_gemm_work *const t, const ck_k_block k) {
 
 static void run_rows(ck_gemm_work *const t, const int64_t row, const int64_t rows) {
     const int64_t kc = ck_gemm_kc(t->plan->kind);
-    const ck_k_block all = {.count = t->op.k};
+    const ck_k_block all = {.count = t->op.shape.k};
     int64_t pc = 0;
     do {
-        const ck_k_block k = {.first = pc, .count = ck_min(kc, t->op.k - pc)};
+        const ck_k_block k = {.first = pc, .count = ck_min(kc, t->op.shape.k - pc)};
         t->target.first = pc == 0;
-        t->target.last = pc + kc >= t->op.k;
+        t->target.last = pc + kc >= t->op.shape.k;
         if (!t->plan->rows_outside) pack_for(t, k);
         multiply_rows(t, row, rows, k, t->plan->rows_outside ? all : k);
         pc += kc;
-    } while (pc < t->op.k);
+    } while (pc < t->op.shape.k);
 }
 
 // Products whose sums cannot go to C as they come: some rows of them at a time lie in scratch, and go to C
@@ -318,8 +291,8 @@ static void run_rows_apart(ck_gemm_work *const t, const ck_gemm_operation *const
     for (int64_t i = 0; t->target.beta != 0 && i < rows; ++i)
         for (int64_t j = 0; j < t->columns; ++j)
             c[i * stride + j] =
-                ck_load(operation->c_dtype, t->op.c,
-                        (row + i) * t->op.c_row_stride + (t->column + j) * t->op.c_column_stride);
+                ck_load(operation->shape.c_dtype, t->op.c,
+                        (row + i) * t->op.shape.c_row_stride + (t->column + j) * t->op.shape.c_column_stride);
     run_rows(t, row, rows);
     const ck_gemm_finish_args finish = {.target = &target,
                                         .sums = c,
@@ -338,7 +311,7 @@ static void run_strip(ck_gemm_work *const t, const ck_gemm_operation *const oper
     const ck_gemm_plan *const plan = t->plan;
     const bool in_blocks = plan->rows_outside || plan->transposes_c;
     const int64_t step = in_blocks ? CK_GEMM_A_ROWS : ck_max(t->rows, 1);
-    if (plan->rows_outside) pack_for(t, (ck_k_block){.count = t->op.k});
+    if (plan->rows_outside) pack_for(t, (ck_k_block){.count = t->op.shape.k});
     for (int64_t i = 0; i < t->rows; i += step) {
         const int64_t rows = ck_min(step, t->rows - i);
         if (plan->transposes_c || plan->keeps_sums)
@@ -352,20 +325,20 @@ static void run_strip(ck_gemm_work *const t, const ck_gemm_operation *const oper
 static void cut_out(ck_gemm_work *const t, const int64_t strip, const int64_t part) {
     const ck_gemm_plan *const plan = t->plan;
     if (plan->strips == 1 && plan->parts == 1) {
-        t->columns = t->op.n;
-        t->rows = t->op.m;
+        t->columns = t->op.shape.n;
+        t->rows = t->op.shape.m;
         t->next_column = -1;
         return;
     }
     const int64_t unit = ck_gemm_unit(t->ops, plan), height = t->ops->gemm_rows;
-    const int64_t panels = ck_ceil_div(t->op.n, unit), heights = ck_ceil_div(t->op.m, height);
+    const int64_t panels = ck_ceil_div(t->op.shape.n, unit), heights = ck_ceil_div(t->op.shape.m, height);
     t->column = ck_part_start(panels, plan->strips, strip) * unit;
-    t->columns = ck_min(t->op.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t->column;
+    t->columns = ck_min(t->op.shape.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t->column;
     const int64_t next = (strip * plan->parts + part + plan->threads) / plan->parts;
     t->next_column =
         next == strip || next >= plan->strips ? -1 : ck_part_start(panels, plan->strips, next) * unit;
     t->row = ck_part_start(heights, plan->parts, part) * height;
-    t->rows = ck_min(t->op.m, ck_part_start(heights, plan->parts, part + 1) * height) - t->row;
+    t->rows = ck_min(t->op.shape.m, ck_part_start(heights, plan->parts, part + 1) * height) - t->row;
 }
 
 void ck_gemm_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
@@ -379,7 +352,7 @@ void ck_gemm_task(const ck_ops *const ops, const ck_gemm_plan *const plan,
     cut_out(&t, strip, part);
     // A panel in its own type, and columns that lie along k, are read from end to end as they lie in memory.
     const int64_t along = plan->path == CK_GEMM_STORED ? ops->gemm_panel
-                          : plan->path == CK_GEMM_GEMV && t.op.b_column_stride != 1
+                          : plan->path == CK_GEMM_GEMV && t.op.shape.b_column_stride != 1
                               ? ops->lanes * (plan->beside ? CK_GEMV_SIDES : 1)
                               : ck_max(t.columns, 1);
     for (const int64_t end = t.column + t.columns; t.column < end; t.column += along) {

@@ -54,7 +54,8 @@ static inline int64_t ck_gemm_words(const ck_gemm_kind kind, const int64_t kc) {
 
 static inline int64_t ck_gemm_kc(const ck_gemm_kind kind) { return CK_GEMM_KC * ck_gemm_depth(kind); }
 
-// The sizes, strides and types of a product, as far as they decide how it is cut.
+// The sizes, strides (in elements) and types of a batch of products: what decides how they are cut. k is 0
+// where A and B are not read.
 typedef struct {
     int64_t batch, m, n, k;
     int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
@@ -64,11 +65,14 @@ typedef struct {
     bool or_smaller;  // the plan serves products of fewer rows, columns and k too
 } ck_gemm_shape;
 
-// No epilogue: by counts too, for a workspace is measured without pointers.
+// No part of an epilogue, in one comparison instead of nine: by counts too, for a workspace is measured
+// without pointers.
 static inline bool ck_gemm_is_plain(const ck_epilogue *const e) {
-    const ck_matrix *const r = e ? &e->residual : NULL;
-    return !e || (!e->row_scale.count && !e->column_scale.count && !e->bias.count &&
-                  e->activation == CK_ACTIVATION_NONE && !r->data && !r->pointers && !r->count);
+    const uintptr_t pointers = (uintptr_t)e->row_scale.data | (uintptr_t)e->column_scale.data |
+                               (uintptr_t)e->bias.data | (uintptr_t)e->residual.data |
+                               (uintptr_t)e->residual.pointers;
+    const int64_t counts = e->row_scale.count | e->column_scale.count | e->bias.count | e->residual.count;
+    return (pointers | (uintptr_t)counts | (uintptr_t)e->activation) == 0;
 }
 
 typedef enum {
@@ -90,6 +94,8 @@ typedef struct {
                           // place
     bool beside;          // a GEMV whose B lies along k reads two vectors of columns side by side
     bool rows_outside;    // a strip of B for all of K stays in L2, and blocks of rows take K in one go
+    bool is_block;  // a task is a matrix, and one block for the kernel: A and B as they lie, sums straight to
+                    // C
     int64_t strips, parts;             // tasks a matrix: strips of columns x parts of rows
     int64_t strip_columns, part_rows;  // of the largest task
     int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // words a worker
@@ -98,18 +104,18 @@ typedef struct {
 
 ck_gemm_kind ck_gemm_kind_of(const struct ck_ops *ops, ck_dtype a, ck_dtype b);
 
-// The sizes and strides of a problem that the plan looks at: k is 0 where A and B are not read.
 ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *problem);
 
 ck_gemm_plan ck_plan_gemm(const struct ck_ops *ops, const ck_gemm_shape *shape, int32_t threads);
 
-// Whether each matrix of a product, were it one task, is one block for the kernel: A and B as they lie, sums
-// straight to C; whether a usual product (problem.h) is; whether that is one but for a B along k that must be
-// packed; and whether such a product is one task on one thread. It is what the plan says, asked without it.
-bool ck_gemm_is_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
-bool ck_gemm_suits_block(const struct ck_ops *ops, const ck_gemm_problem *problem);
-bool ck_gemm_suits_packing(const struct ck_ops *ops, const ck_gemm_problem *problem);
-bool ck_gemm_is_alone(const struct ck_ops *ops, const ck_gemm_problem *problem, int32_t threads);
+// How a usual product (problem.h) on so many threads goes without a plan: what plan.is_block says, or would
+// say if B, whose k are contiguous, lay in panels, which then fit CK_GEMM_STACK_BYTES.
+typedef enum { CK_GEMM_NO_BLOCK, CK_GEMM_BLOCK, CK_GEMM_BLOCK_PACKED } ck_gemm_block_way;
+ck_gemm_block_way ck_gemm_block_way_of(const struct ck_ops *ops, const ck_gemm_problem *problem,
+                                       int32_t threads);
+
+// Scratch of this size is taken from the stack if the caller gives none: B^T of 64 x 64.
+#define CK_GEMM_STACK_BYTES (20 * 1024)
 
 // Whether the machine fetches A by itself in time: a C of one vector of columns, whose high tiles hardly use
 // a line before the next is due, and an A that comes from a cache.

@@ -74,7 +74,7 @@ static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, con
 
 // Whether B, not packed and of floats, streams past so few rows in registers.
 static bool is_vectors(const ck_gemm_shape *const s) {
-    if (s->b_column_stride == 1 && s->m <= CK_GEMV_ROWS) return true;
+    if (s->b_column_stride == 1) return s->m <= CK_GEMV_ROWS;
     return s->b_k_stride == 1 && s->m <= CK_GEMV_ROWS_ALONG;
 }
 
@@ -242,6 +242,13 @@ ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
                            .plain = ck_gemm_is_plain(&p->epilogue)};
 }
 
+static bool is_block(const ck_ops *const ops, const ck_gemm_shape *const s, const ck_gemm_plan *const plan) {
+    const bool reads_b = !s->packed_b && !plan->packs_b && (ops->reads_edges || s->n == lanes_of(ops, s->n));
+    return plan->path == CK_GEMM_TILES && plan->kind == CK_GEMM_F32 && plan->strips == 1 &&
+           plan->parts == 1 && s->k > 0 && s->k <= CK_GEMM_KC && reads_b && plan->lines_ahead == 0 &&
+           !plan->packs_a && !plan->exchanged && stores_rows(s);
+}
+
 ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const shape, const int32_t threads) {
     ck_gemm_shape exchanged;
     ck_gemm_plan plan = {.exchanged = better_exchanged(ops, shape)};
@@ -291,6 +298,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     plan.rows_outside =
         plan.path == CK_GEMM_TILES &&
         (plan.transposes_c || (s->k > kc && words_of(s, plan.kind) * plan.strip_columns <= l2_floats));
+    plan.is_block = is_block(ops, s, &plan);
     take_scratch(ops, s, &plan);
     return plan;
 }
@@ -301,33 +309,35 @@ bool ck_gemm_a_comes(const ck_ops *const ops, const int64_t m, const int64_t n, 
     return n <= ops->lanes && m * k * (int64_t)sizeof(float) <= ck_machine_info()->l3_bytes;
 }
 
-bool ck_gemm_suits_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    if (p->a.column_stride != 1 || p->b.column_stride != 1 || p->c.column_stride != 1 ||
-        p->m <= CK_GEMV_ROWS || p->n <= 0 || p->k <= 0 || p->k > CK_GEMM_KC || p->alpha == 0)
-        return false;
+// One task on one thread.
+static bool is_alone(const ck_ops *const ops, const ck_gemm_problem *const p, const int32_t threads) {
+    const double flops = 2.0 * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
+    return (threads == 1 || flops < 2 * MIN_FLOPS_PER_THREAD) &&
+           (p->n <= ops->gemm_panel || p->n <= tile_columns());
+}
+
+static bool suits_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    if (p->b.column_stride != 1 || p->m <= CK_GEMV_ROWS) return false;
     const bool is_whole = p->n == lanes_of(ops, p->n);
     if (is_whole && p->k * ck_max(p->b.row_stride, -p->b.row_stride) <= LARGEST_UNPACKED) return true;
     const ck_gemm_shape s = ck_gemm_problem_shape(p);
     return (is_whole || ops->reads_edges) && !better_exchanged(ops, &s) &&
-           path_of(ops, &s, CK_GEMM_F32) == CK_GEMM_TILES && reads_in_place(ops, &s);
+           path_of(ops, &s, CK_GEMM_F32) == CK_GEMM_TILES && reads_in_place(ops, &s) && lines_ahead(&s) == 0;
 }
 
-bool ck_gemm_suits_packing(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    if (p->a.column_stride != 1 || p->b.row_stride != 1 || p->b.column_stride == 1 ||
-        p->c.column_stride != 1 || p->m <= CK_GEMV_ROWS_ALONG || p->n <= 0 || p->k <= 0 ||
-        p->k > CK_GEMM_KC || p->alpha == 0)
-        return false;
+static bool suits_packing(const ck_ops *const ops, const ck_gemm_problem *const p) {
+    if (p->b.row_stride != 1 || p->b.column_stride == 1 || p->m <= CK_GEMV_ROWS_ALONG) return false;
+    const int64_t width = ops->gemm_panel, columns = p->n <= width ? width : p->n + width - 1;
+    if (columns * p->k * (int64_t)sizeof(float) > CK_GEMM_STACK_BYTES) return false;
     const ck_gemm_shape s = ck_gemm_problem_shape(p);
     return !better_exchanged(ops, &s);
 }
 
-bool ck_gemm_is_block(const ck_ops *const ops, const ck_gemm_problem *const p) {
-    return p->a.dtype == CK_F32 && p->b.dtype == CK_F32 && p->c.dtype == CK_F32 && !p->packed_b &&
-           ck_gemm_is_plain(&p->epilogue) && ck_gemm_suits_block(ops, p);
-}
-
-bool ck_gemm_is_alone(const ck_ops *const ops, const ck_gemm_problem *const p, const int32_t threads) {
-    const double flops = 2.0 * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
-    return (threads == 1 || flops < 2 * MIN_FLOPS_PER_THREAD) &&
-           (p->n <= ops->gemm_panel || p->n <= tile_columns());
+ck_gemm_block_way ck_gemm_block_way_of(const ck_ops *const ops, const ck_gemm_problem *const p,
+                                       const int32_t threads) {
+    if (p->a.column_stride != 1 || p->c.column_stride != 1 || p->k > CK_GEMM_KC || p->alpha == 0 ||
+        !is_alone(ops, p, threads))
+        return CK_GEMM_NO_BLOCK;
+    if (suits_block(ops, p)) return CK_GEMM_BLOCK;
+    return suits_packing(ops, p) ? CK_GEMM_BLOCK_PACKED : CK_GEMM_NO_BLOCK;
 }

@@ -175,19 +175,10 @@ static bool overlaps(const byte_range *const x, const byte_range *const y) {
     return x->first < y->end && y->first < x->end;
 }
 
-// No part of an epilogue: one comparison instead of nine.
-static bool is_none(const ck_epilogue *const e) {
-    const uintptr_t pointers = (uintptr_t)e->row_scale.data | (uintptr_t)e->column_scale.data |
-                               (uintptr_t)e->bias.data | (uintptr_t)e->residual.data |
-                               (uintptr_t)e->residual.pointers;
-    const int64_t counts = e->row_scale.count | e->column_scale.count | e->bias.count | e->residual.count;
-    return (pointers | (uintptr_t)counts | (uintptr_t)e->activation) == 0;
-}
-
 bool ck_gemm_is_usual(const ck_gemm_problem *const p) {
     // Negative sizes are large without their sign; 0 wraps to the largest.
     if (p->batch != 1 || (uint64_t)p->m - 1 >= PLAIN_SIZE || (uint64_t)p->n - 1 >= PLAIN_SIZE ||
-        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || !is_none(&p->epilogue))
+        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || !ck_gemm_is_plain(&p->epilogue))
         return false;
     byte_range a, b, c;
     return isfinite(p->alpha) && isfinite(p->beta) && is_plain_matrix(&p->a, p->m, p->k, &a) &&

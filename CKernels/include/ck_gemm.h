@@ -91,6 +91,7 @@ typedef struct ck_gemm_explanation {
     bool reads_packed_b;    // packed by ck_gemm_pack
     bool transposes_c;      // sums become C from scratch memory
     bool rows_outside;      // a strip of B for all of K stays in L2, and C is written once
+    bool is_block;          // one block for the kernel, which a call with all its pointers finds without a plan
     int64_t m, n, k;        // k is 0 where A and B are not read
     int64_t a_k_stride, b_column_stride;
     int32_t tile_rows, tile_columns;   // of the widest register tile; tile_columns is a panel of B

@@ -121,4 +121,50 @@ import Testing
         options.workspace_bytes = 4096
         #expect(ck_gemm(.CK_FUSED, &gemm.problem, &options, nil) == .CK_OK)
     }
+
+    /// What a call of a small product decides without a plan is what its plan says.
+    @Test(arguments: Isas.all, [1, 2])
+    func aBlockIsWhatThePlanSays(isa: ck_isa, threads: Int) throws {
+        let memory = UnsafeMutablePointer<Float>.allocate(capacity: 3 << 18)
+        defer { memory.deallocate() }
+        let matrix = { (index: Int, rows: Int, columns: Int, isTransposed: Bool) in
+            var matrix = ck_matrix()
+            matrix.data = UnsafeMutableRawPointer(memory + index << 18)
+            matrix.count = Int64(rows * columns)
+            (matrix.row_stride, matrix.column_stride) = isTransposed ? (1, Int64(rows)) : (Int64(columns), 1)
+            return matrix
+        }
+        var blocks = [0, 0]
+        for m in [1, 3, 4, 8, 9, 16, 33, 96, 200] {
+            for n in [1, 8, 15, 16, 33, 48, 64, 65, 192, 193, 256] {
+                for k in [1, 16, 40, 64, 512, 513] {
+                    for transposed in 0..<8 {
+                        let isTransposed = (0..<3).map { transposed >> $0 & 1 == 1 }
+                        var problem = ck_gemm_problem()
+                        (problem.batch, problem.m, problem.n, problem.k) = (1, Int64(m), Int64(n), Int64(k))
+                        problem.alpha = 1
+                        problem.a = matrix(0, m, k, isTransposed[0])
+                        problem.b = matrix(1, k, n, isTransposed[1])
+                        problem.c = matrix(2, m, n, isTransposed[2])
+                        var options = ck_options(isa, threads: threads)
+                        var plan = ck_gemm_explanation()
+                        try #require(ck_gemm_explain(.CK_FUSED, &problem, &options, &plan, nil) == .CK_OK)
+                        let isAlone = plan.threads == 1 && plan.tasks == 1 && k <= 512
+                        let isInOrder = problem.a.column_stride == 1 && problem.c.column_stride == 1
+                        let isTiles = plan.route == .CK_ROUTE_TILES && !plan.exchanged && isAlone && isInOrder
+                        let panel = Int(plan.tile_columns)
+                        let onStack = (n <= panel ? panel : n + panel - 1) * k * 4 <= 20 * 1024
+                        let isPacked = isTiles && plan.packs_b && problem.b.row_stride == 1 && onStack
+                        // No scratch but the list of what there is.
+                        let isNatural = isTiles && plan.workspace_bytes <= 64
+                        let what = Comment("\(m)x\(n)x\(k), transposed \(isTransposed)")
+                        #expect(plan.is_block == (isPacked || isNatural), what)
+                        blocks[0] += isNatural ? 1 : 0
+                        blocks[1] += isPacked ? 1 : 0
+                    }
+                }
+            }
+        }
+        #expect(blocks[0] > 50 && blocks[1] > 20)
+    }
 }
