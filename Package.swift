@@ -85,7 +85,7 @@ let package = Package(
             dependencies: ["AttentionKernels", "CKernels", "TestSupport", "AllocationCounter"],
             path: "Tests/KernelTests"),
         .testTarget(
-            name: "SafetensorsTests", dependencies: ["Safetensors"], path: "Tests/SafetensorsTests"),
+            name: "SafetensorsTests", dependencies: ["Safetensors", "TestSupport"], path: "Tests/SafetensorsTests"),
         .testTarget(
             name: "ModelFileTests",
             dependencies: ["GGUF", "PyTorchCheckpoints", "Tokenizers", "TestSupport"],

@@ -178,7 +178,7 @@ import Testing
         ).bytes
         var mutator = Mutator(seed: 2, likely: "(}]tusaeRbQqrhjKMJXcN.)")
         var opened = 0
-        for _ in 0..<Mutator.count {
+        try Mutator.forEachRound(of: "PyTorch checkpoint") { _ in
             let path = try directory.file("damaged.pt", mutator.damage(whole))
             do throws(CheckpointError) {
                 let file = try PyTorchCheckpoint(path: path)

@@ -214,7 +214,7 @@ import Testing
         let whole = builder.bytes
         var mutator = Mutator(seed: 1)
         var opened = 0
-        for _ in 0..<Mutator.count {
+        try Mutator.forEachRound(of: "GGUF") { _ in
             let path = try directory.file("damaged.gguf", mutator.damage(whole))
             do throws(GGUFError) {
                 let file = try GGUFFile(path: path)

@@ -100,7 +100,7 @@ import Tokenizers
         var mutator = Mutator(seed: 3, likely: "{}[]\",:0123456789-\\u ##a")
         let text = "Hello wörld 12 [MASK] 世 <|im_end|> ab aab"
         var opened = 0
-        for round in 0..<Mutator.count {
+        try Mutator.forEachRound(of: name) { round in
             let isVocabulary = name.hasSuffix("txt")
             let bytes = mutator.damage(isVocabulary || round % 8 == 0 ? whole : small)
             let path = try directory.file("damaged", bytes)

@@ -67,7 +67,7 @@ import Transformer
         let dataStart = whole.count - Self.whole.tensors.reduce(0) { $0 + $1.data.count }
         var mutator = Mutator(seed: 7)
         var answered = 0
-        for round in 0..<Mutator.count {
+        try Mutator.forEachRound(of: "model") { round in
             let damaged =
                 round % 8 == 0
                 ? mutator.damage(whole) : mutator.damage(Array(whole[..<dataStart])) + whole[dataStart...]

@@ -136,12 +136,11 @@ struct TinyBERT {
 
     /// However `config.json` is damaged, the folder is refused with one error or gives a model that works.
     @Test func damagedConfigurations() throws {
-        let count = ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].flatMap(Int.init) ?? 300
         let whole = Array(TinyBERT.configuration.utf8)
         let likely = Array("{}[]\",:0123456789-e.".utf8)
         var random = SeededRandom(seed: 6)
         var opened = 0
-        for _ in 0..<count {
+        try Mutator.forEachRound(of: "config.json") { _ in
             var bytes = whole
             for _ in 0...Int.random(in: 0..<3, using: &random) {
                 let place = Int.random(in: 0..<bytes.count, using: &random)
@@ -165,6 +164,6 @@ struct TinyBERT {
                     error is PretrainedModelError || error is TransformerError || error is KernelError, "\(error)")
             }
         }
-        #expect(opened > 0 && opened < count)
+        #expect(opened > 0 && opened < Mutator.count)
     }
 }

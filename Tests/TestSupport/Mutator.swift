@@ -2,9 +2,24 @@ import Foundation
 
 /// Damages files, the same way for the same seed.
 public struct Mutator {
+    private static let asked: Int? = ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].map { text in
+        guard let count = Int(text), count >= 100 else {
+            fatalError("ATTENTION_KERNELS_FUZZ: \"\(text)\" should be a number from 100 on")
+        }
+        return count
+    }
+
     /// How many damaged files a test reads: a few hundred, or as many as ATTENTION_KERNELS_FUZZ says.
-    public static var count: Int {
-        ProcessInfo.processInfo.environment["ATTENTION_KERNELS_FUZZ"].flatMap(Int.init) ?? 300
+    public static var count: Int { asked ?? 300 }
+
+    /// Calls `body` for each damaged file; where many were asked for, standard error tells how far it is.
+    public static func forEachRound(of format: String, _ body: (Int) throws -> Void) rethrows {
+        for round in 0..<count {
+            try body(round)
+            if asked != nil && ((round + 1) % 1000 == 0 || round + 1 == count) {
+                FileHandle.standardError.write(Data("\(format): read \(round + 1) of \(count) damaged files\n".utf8))
+            }
+        }
     }
 
     private var random: SeededRandom
