@@ -14,10 +14,10 @@ struct AttentionArguments: ParsableArguments {
         visible whatever --causal says; segments, or q_segments and k_segments (integers) \
         [length] or [batch, length]: a query sees keys of its id; block_mask (BOOL or U8), which broadcasts to [batch, \
         heads, blocks of queries, blocks of keys], true for visible; alibi_slopes, sinks and head_scales (F32) [heads] or \
-        [1]. A tensor of another name is an error. Every option below may stand in the file's metadata instead, after \
+        [1]; k_scales and v_scales (F32) [heads of k and v, width], the scales of columns for --kv-dtype i8. A tensor of another name is an error. Every option below may stand in the file's metadata instead, after \
         "attention.": attention.causal, attention.scale, attention.mask_kind, attention.alignment, attention.window_left, \
         attention.window_right, attention.query_block, attention.key_block, attention.softcap, attention.qk_norm, \
-        attention.alibi, attention.off_by_one, attention.f32_probabilities, attention.output_dtype; the command line wins.
+        attention.alibi, attention.off_by_one, attention.f32_probabilities, attention.kv_dtype, attention.output_dtype; the command line wins.
         """
 
     @Option(parsing: .unconditional, help: "The factor of Q K^T; without it 1/sqrt(headDim).")
@@ -72,6 +72,13 @@ struct AttentionArguments: ParsableArguments {
         help: "Keep the probabilities of bf16 tensors in f32, instead of rounding them for the bf16 dot product.")
     var f32Probabilities = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Round k and v to this type first. With i8 they come from a cache of 8 bits: each row is the nearest multiples "
+                + "of its largest magnitude over 127, or of k_scales and v_scales, and only o is given. (default: those of the "
+                + "file)", valueName: "f32|bf16|f16|i8"))
+    var kvDtype: String?
+
     func options() throws -> AttentionFileOptions {
         var options = AttentionFileOptions()
         (options.scale, options.softcap) = (scale, softcap)
@@ -79,6 +86,7 @@ struct AttentionArguments: ParsableArguments {
         options.alignment = try alignment.map { text in
             try AttentionFileOptions.causality(text, option: "--alignment")
         }
+        options.keyValueType = try kvDtype.map { text in try AttentionFileOptions.keyValueType(text) }
         options.maskKeeps = try maskKind.map { text in try AttentionFileOptions.maskKeeps(text) }
         (options.windowLeft, options.windowRight) = (windowLeft, windowRight)
         (options.queryBlock, options.keyBlock) = (queryBlock, keyBlock)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct HelpTests {
     private static let verbs = [
         ["sweep"], ["report"], ["peaks"], ["baseline", "save"], ["baseline", "list"], ["baseline", "compare"],
-        ["check"],
+        ["check"], ["compare"], ["gemm"], ["conformance"],
         ["apply", "attention"], ["apply", "gemm"], ["verify"], ["map"], ["info"],
     ]
 

@@ -15,6 +15,17 @@ public struct SweepDType: RawRepresentable, Sendable, Hashable, Codable, CaseIte
         /// As integers of 8 bits and a scale for each row.
         case bytes
 
+        /// The type of that ``shortName``.
+        init?(shortName: String) {
+            if shortName == Self.bytes.shortName {
+                self = .bytes
+            } else if let type = DataType(shortName: shortName) {
+                self = .numbers(type)
+            } else {
+                return nil
+            }
+        }
+
         /// `i8`, or the type's own.
         var shortName: String {
             switch self {
@@ -50,13 +61,8 @@ public struct SweepDType: RawRepresentable, Sendable, Hashable, Codable, CaseIte
             self.init(query)
             return
         }
-        if name == KeyValueType.bytes.shortName {
-            self.init(query, .bytes)
-        } else if let type = DataType(shortName: name) {
-            self.init(query, type)
-        } else {
-            return nil
-        }
+        guard let keyValue = KeyValueType(shortName: name) else { return nil }
+        self.init(query, keyValue)
     }
 
     public var rawValue: String {

@@ -12,6 +12,7 @@ public enum Apply {
         returning outputs: AttentionOutputs, maps request: AttentionMapRequest? = nil, execution: Execution
     ) throws {
         let workload = try AttentionWorkload(file: SafetensorsFile(path: input), options: options)
+        if !outputs.isEmpty || request != nil { try workload.requireNoCache(for: "lse, weights and maps") }
         let result = try workload.attend(
             kernel, returning: request == nil ? outputs : outputs.union(.lse), execution: execution)
         var writer = SafetensorsWriter()

@@ -4,7 +4,8 @@ import Safetensors
 extension AttentionWorkload {
     static let inputNames = [
         "q", "k", "v", "past_k", "past_v", "mask", "bias", "kv_lengths", "kv_starts", "query_lengths", "prefix_lengths",
-        "segments", "q_segments", "k_segments", "block_mask", "alibi_slopes", "sinks", "head_scales",
+        "segments", "q_segments", "k_segments", "block_mask", "alibi_slopes", "sinks", "head_scales", "k_scales",
+        "v_scales",
     ]
 
     /// The workload whose tensors lie in `file`: `q`, `k` and `v` of F32, BF16 or F16 and one rank from 2 to 4, and where
@@ -36,6 +37,7 @@ extension AttentionWorkload {
         if scores.softcap.map({ $0 < 0 || !$0.isFinite }) == true {
             throw HarnessError("softcap: \(scores.softcap ?? 0) should be finite and 0 or more")
         }
+        try roundKeysAndValues(to: options.keyValueType, file)
     }
 
     private mutating func readVisibility(_ file: SafetensorsFile, _ options: AttentionFileOptions) throws {

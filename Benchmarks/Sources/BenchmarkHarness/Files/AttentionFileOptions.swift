@@ -27,6 +27,8 @@ public struct AttentionFileOptions: Sendable {
     public var usesStandardAlibi: Bool?
     /// Whether a logit of 0 joins every softmax.
     public var isOffByOne: Bool?
+    /// The type that `k` and `v` are rounded to first; that of the file where nil.
+    public var keyValueType: SweepDType.KeyValueType?
     /// The element type of `o`.
     public var outputType: DataType?
     /// See ``AttentionOptions/keepsFloatProbabilities``.
@@ -55,6 +57,16 @@ public struct AttentionFileOptions: Sendable {
             throw HarnessError("\(option): \"\(text)\" should be keep or drop")
         }
         return text == "keep"
+    }
+
+    /// Reads the type to round K and V to.
+    public static func keyValueType(
+        _ text: String, option: String = "--kv-dtype"
+    ) throws(HarnessError) -> SweepDType.KeyValueType {
+        guard let type = SweepDType.KeyValueType(shortName: text) else {
+            throw HarnessError("\(option): \"\(text)\" should be f32, bf16, f16 or i8")
+        }
+        return type
     }
 
     /// Reads an element type of tensors.
@@ -96,6 +108,8 @@ extension AttentionFileOptions {
         "causal": setter(\.causality) { text, option throws(HarnessError) in try causality(text, option: option) },
         "alignment": setter(\.alignment) { text, option throws(HarnessError) in try causality(text, option: option) },
         "mask_kind": setter(\.maskKeeps) { text, option throws(HarnessError) in try maskKeeps(text, option: option) },
+        "kv_dtype": setter(\.keyValueType) { text, option throws(HarnessError) in try keyValueType(text, option: option)
+        },
         "output_dtype": setter(\.outputType) { text, option throws(HarnessError) in try type(text, option: option) },
         "scale": setter(\.scale, number), "softcap": setter(\.softcap, number),
         "window_left": setter(\.windowLeft, integer), "window_right": setter(\.windowRight, integer),

@@ -19,7 +19,9 @@ enum VerifyAttention {
         if let candidate, candidate.contains("o") { workload.outputType = try candidate.numberTensor("o").dataType }
         let shape = workload.shape
         let weightCount = shape.rowCount * shape.keyLength
-        let wantsWeights = candidate?.contains("weights") ?? (weightCount <= maximumWeights)
+        let givesOutputAlone = workload.byteCache != nil
+        let wantsWeights =
+            !givesOutputAlone && candidate?.contains("weights") ?? (weightCount <= maximumWeights)
         var limit = checksAllRows ? Int.max : AttentionReference.rowLimit(shape, multiplyAdds: multiplyAdds)
         if wantsWeights && !checksAllRows { limit = min(limit, maximumWeights / max(1, shape.keyLength)) }
         let reference = try AttentionReference(workload, rowLimit: limit, keepsWeights: wantsWeights, seed: seed)
@@ -34,13 +36,15 @@ enum VerifyAttention {
             }
             return result
         }
-        if !wantsWeights {
+        if givesOutputAlone {
+            result.remarks.append("Only o was checked: a cache of 8 bits gives nothing else.")
+        } else if !wantsWeights {
             result.remarks.append(
                 "The weights were not checked: they are \(weightCount) numbers, more than \(maximumWeights).")
         }
         for contestant in Verification.contestants {
             let computed = try workload.attend(
-                contestant.kernel, returning: wantsWeights ? [.lse, .weights] : [.lse],
+                contestant.kernel, returning: givesOutputAlone ? [] : wantsWeights ? [.lse, .weights] : [.lse],
                 execution: contestant.execution)
             let outputs: [(String, (any NumberTensor)?)] = [
                 ("o", computed.output), ("lse", computed.lse), ("weights", computed.weights),
@@ -58,6 +62,9 @@ enum VerifyAttention {
         let shape = workload.shape
         let leading = Array(workload.query.shape.dropLast())
         let shapes = [("o", leading + [shape.valueDim]), ("lse", leading), ("weights", leading + [shape.keyLength])]
+        if ["lse", "weights"].contains(where: candidate.contains) {
+            try workload.requireNoCache(for: "lse and weights")
+        }
         try candidate.requireOnly(shapes.map(\.0) + Apply.mapNames)
         let lines = try shapes.filter { candidate.contains($0.0) }.map { name, expected in
             let tensor = name == "o" ? try candidate.numberTensor(name) : try candidate.floatTensor(name)

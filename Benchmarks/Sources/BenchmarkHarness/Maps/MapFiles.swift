@@ -32,6 +32,7 @@ public enum MapFiles {
         input: String, output: String, attention: AttentionFileOptions, options: MapOptions
     ) throws -> [String] {
         let workload = try AttentionWorkload(file: SafetensorsFile(path: input), options: attention)
+        try workload.requireNoCache(for: "a map")
         // Computed once whole, because the library then says which shapes do not fit each other; the maps take longer.
         _ = try workload.attend(.fused, returning: [], execution: Execution())
         let shape = workload.shape

@@ -26,19 +26,22 @@ class AttentionCall {
     static func make(
         _ workload: AttentionWorkload, returning outputs: AttentionOutputs = []
     ) throws(KernelError) -> AttentionCall {
+        func call<Output: TensorElement>(
+            _ query: some NumberTensor, _ key: some NumberTensor, _ value: some NumberTensor, as _: Output.Type
+        ) throws(KernelError) -> AttentionCall {
+            if let cache = workload.byteCache {
+                precondition(outputs.isEmpty, "a cache returns the output alone")
+                return try CachedAttentionCall<_, Output>(workload, cache, query.typed)
+            }
+            return try TypedAttentionCall<_, _, _, Output>(workload, outputs, query.typed, key.typed, value.typed)
+        }
         func typed(
             _ query: some NumberTensor, _ key: some NumberTensor, _ value: some NumberTensor
         ) throws(KernelError) -> AttentionCall {
-            if workload.keepsBytes {
-                return try CachedAttentionCall(workload, outputs, query.typed, key.typed, value.typed)
-            }
-            return switch workload.outputType ?? query.dataType {
-            case .float32:
-                try TypedAttentionCall(workload, outputs, query.typed, key.typed, value.typed, as: Float.self)
-            case .bfloat16:
-                try TypedAttentionCall(workload, outputs, query.typed, key.typed, value.typed, as: BFloat16.self)
-            case .float16:
-                try TypedAttentionCall(workload, outputs, query.typed, key.typed, value.typed, as: Float16.self)
+            switch workload.outputType ?? query.dataType {
+            case .float32: try call(query, key, value, as: Float.self)
+            case .bfloat16: try call(query, key, value, as: BFloat16.self)
+            case .float16: try call(query, key, value, as: Float16.self)
             }
         }
         return try typed(workload.query, workload.key, workload.value)
@@ -74,7 +77,7 @@ private final class TypedAttentionCall<
 
     init(
         _ workload: AttentionWorkload, _ outputs: AttentionOutputs, _ query: TypedTensor<Query>,
-        _ key: TypedTensor<Key>, _ value: TypedTensor<Value>, as _: Output.Type
+        _ key: TypedTensor<Key>, _ value: TypedTensor<Value>
     ) throws(KernelError) {
         var visibility = workload.visibility
         visibility.blocks = try workload.blockMask

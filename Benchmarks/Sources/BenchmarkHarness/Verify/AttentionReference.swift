@@ -65,7 +65,7 @@ public struct AttentionReference: Sendable {
         let limit = RoundingLimit(workload)
         outputBound =
             ErrorBound.bound(naive: errors.output, limit: limit.output, type: workload.workingType)
-            + (workload.keepsBytes ? limit.ofQuantizedQuery : 0)
+            + (workload.byteCache != nil ? limit.ofQuantizedQuery : 0)
         // The sum of rounded probabilities is off by as much as each of them.
         lseBound =
             ErrorBound.bound(naive: errors.lse, limit: limit.lse)

@@ -57,8 +57,8 @@ public struct AttentionWorkload: Sendable {
     public var scores = ScoreOptions()
     /// See ``AttentionOptions/keepsFloatProbabilities``.
     public var keepsFloatProbabilities = false
-    /// Whether calls read K and V from a cache of 8 bits, which holds these very numbers.
-    var keepsBytes = false
+    /// The cache of 8 bits that calls read K and V from, which holds the numbers of ``key`` and ``value``; nil for none.
+    var byteCache: ByteCache?
 
     /// A workload.
     public init(

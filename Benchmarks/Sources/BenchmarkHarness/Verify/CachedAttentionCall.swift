@@ -1,32 +1,40 @@
 import AttentionKernels
 
-/// A call that reads keys and values from a cache of 8 bits, appended once, when the call is made.
-final class CachedAttentionCall<Query: TensorElement, Key: TensorElement, Value: TensorElement>: AttentionCall {
+/// A call that reads keys and values from a cache of 8 bits, filled once, when the call is made.
+final class CachedAttentionCall<Query: TensorElement, Output: TensorElement>: AttentionCall {
     private let query: TypedTensor<Query>
-    // No rows: a call appends nothing.
-    private let noKeys: TypedTensor<Key>
-    private let noValues: TypedTensor<Value>
     private let options: AttentionOptions
     private var cache: KeyValueCache<Int8>
-    private var output: TypedTensor<Query>
+    // No rows: a call appends nothing.
+    private let noKeys, noValues: Tensor
+    private var output: TypedTensor<Output>
 
-    /// - Precondition: `outputs` is empty; a cache returns the output alone.
     init(
-        _ workload: AttentionWorkload, _ outputs: AttentionOutputs, _ query: TypedTensor<Query>,
-        _ key: TypedTensor<Key>, _ value: TypedTensor<Value>
+        _ workload: AttentionWorkload, _ held: ByteCache, _ query: TypedTensor<Query>
     ) throws(KernelError) {
-        precondition(outputs.isEmpty)
         let shape = workload.shape
         self.query = query
-        noKeys = try TypedTensor(shape: [shape.batch, shape.kvHeads, 0, shape.headDim]) { _ in Key(0) }
-        noValues = try TypedTensor(shape: [shape.batch, shape.kvHeads, 0, shape.valueDim]) { _ in Value(0) }
-        options = try workload.options
+        noKeys = try Tensor(shape: [shape.batch, shape.kvHeads, 0, shape.headDim])
+        noValues = try Tensor(shape: [shape.batch, shape.kvHeads, 0, shape.valueDim])
+        var options = try workload.options
+        // A cache has lengths of its own.
+        options.keyLengths = nil
+        self.options = options
         var cache = try KeyValueCache<Int8>(
             batch: shape.batch, kvHeads: shape.kvHeads, capacity: shape.keyLength, headDim: shape.headDim,
-            valueDim: shape.valueDim)
-        try cache.append(key: key, value: value)
+            valueDim: shape.valueDim, keyScales: held.keyScales, valueScales: held.valueScales)
+        try Self.append(held.key, held.value, to: &cache)
+        for (sequence, length) in (workload.keyLengths ?? []).enumerated() {
+            try cache.truncate(sequence, to: length)
+        }
         self.cache = cache
-        output = try TypedTensor(shape: query.shape.dropLast() + [shape.valueDim]) { _ in Query(.nan) }
+        output = try TypedTensor(shape: query.shape.dropLast() + [shape.valueDim]) { _ in Output(.nan) }
+    }
+
+    private static func append(
+        _ key: some NumberTensor, _ value: some NumberTensor, to cache: inout KeyValueCache<Int8>
+    ) throws(KernelError) {
+        try cache.append(key: key.typed, value: value.typed)
     }
 
     override var outcome: AttentionOutcome { AttentionOutcome(output: output) }

@@ -23,7 +23,7 @@ extension AttentionWorkload {
             query: try tensor(.numbers(dtype.query), shape.heads, shape.queryLength, shape.headDim),
             key: try tensor(dtype.keyValue, shape.kvHeads, shape.keyLength, shape.headDim),
             value: try tensor(dtype.keyValue, shape.kvHeads, shape.keyLength, shape.valueDim))
-        keepsBytes = dtype.keepsBytes
+        if dtype.keepsBytes { byteCache = ByteCache(key: key, value: value) }
         // Numbers of their own, so that a mask does not change the tensors.
         var others = SeededGenerator(seed: seed &+ 1)
         for rule in mask.rules { try apply(rule, to: shape, &others) }
