@@ -83,6 +83,7 @@ static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const
                                  .b_k_stride = b.k_stride,
                                  .b_panel_stride = b.panel_stride,
                                  .a_comes = ck_gemm_a_comes(ops, p->m, p->n, p->k),
+                                 .near = ck_gemm_is_near(p->m, p->k),
                                  .target = &target};
     ops->gemm_block(&block);
 }

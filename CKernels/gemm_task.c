@@ -42,8 +42,7 @@ typedef struct {
 typedef struct {
     const float *b;
     int64_t k_stride, panel_stride;
-    int64_t next;  // b_next of ck_gemm_block
-    int64_t lines_ahead;
+    int64_t next, ahead, lines_ahead;  // b_next, b_ahead and b_lines_ahead of ck_gemm_block
 } panels;
 
 static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r, const ck_k_block k,
@@ -60,7 +59,7 @@ static ck_gemm_block block_of(const ck_gemm_work *const t, const region *const r
                            .b_panel_stride = b->panel_stride,
                            .b_next = b->next,
                            .a_comes = ck_gemm_a_comes(t->ops, t->op.shape.m, t->op.shape.n, t->op.shape.k),
-                           .b_ahead = b->lines_ahead * b->k_stride,
+                           .b_ahead = b->ahead,
                            .b_lines_ahead = b->lines_ahead,
                            .row = r->row,
                            .column = t->column + r->column,
@@ -96,12 +95,22 @@ static void multiply_packed(const ck_gemm_work *const t, const region *const r, 
     multiply_panels(t, r, k, &b);
 }
 
+// From a line of a B that is read in place to the one that is asked for meanwhile: some lines on, or what
+// takes its place in L2, as for panels packed before (next_panel).
+static int64_t line_ahead(const ck_gemm_work *const t, const int64_t k) {
+    const int64_t stride = t->op.shape.b_k_stride;
+    if (!t->plan->fetches_next) return t->plan->lines_ahead * stride;
+    if (k + CK_GEMM_KC < t->op.shape.k) return CK_GEMM_KC * stride;
+    return t->next_column < 0 ? 0 : t->next_column - t->column - k * stride;
+}
+
 // B where it lies: f32, columns contiguous.
 static panels natural_panels(const ck_gemm_work *const t, const region *const r, const int64_t k) {
     const ck_gemm_operation *const op = &t->op;
     return (panels){.b = (const float *)op->b + k * op->shape.b_k_stride + t->column + r->column,
                     .k_stride = op->shape.b_k_stride,
                     .panel_stride = t->ops->gemm_panel,
+                    .ahead = line_ahead(t, k),
                     .lines_ahead = t->plan->lines_ahead};
 }
 

@@ -92,8 +92,9 @@ typedef struct {
     bool packs_a, packs_b;
     int64_t lines_ahead;  // so many lines ahead of its use B is asked for, where tiles of few rows read it in
                           // place
-    bool beside;          // a GEMV whose B lies along k reads two vectors of columns side by side
-    bool rows_outside;    // a strip of B for all of K stays in L2, and blocks of rows take K in one go
+    bool fetches_next;  // where tiles of more rows do, its next block of K is fetched while one is multiplied
+    bool beside;        // a GEMV whose B lies along k reads two vectors of columns side by side
+    bool rows_outside;  // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     bool is_block;  // a task is a matrix, and one block for the kernel: A and B as they lie, sums straight to
                     // C
     int64_t strips, parts;             // tasks a matrix: strips of columns x parts of rows
@@ -120,6 +121,9 @@ ck_gemm_block_way ck_gemm_block_way_of(const struct ck_ops *ops, const ck_gemm_p
 // Whether the machine fetches A by itself in time: a C of one vector of columns, whose high tiles hardly use
 // a line before the next is due, and an A that comes from a cache.
 bool ck_gemm_a_comes(const struct ck_ops *ops, int64_t m, int64_t n, int64_t k);
+
+// Whether nothing of a block that is a whole product needs to be asked for: its A lies in L2.
+bool ck_gemm_is_near(int64_t m, int64_t k);
 
 // Columns that strips are made of.
 int64_t ck_gemm_unit(const struct ck_ops *ops, const ck_gemm_plan *plan);

@@ -16,7 +16,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [Size(300, 190, 700), Size(2, 900, 300), Size(300, 3, 600), Size(40, 8, 257)])
+    /// The last one's B is larger than L2 four times.
+    @Test(arguments: [
+        Size(300, 190, 700), Size(2, 900, 300), Size(300, 3, 600), Size(40, 8, 257), Size(45, 1030, 1300),
+    ])
     func sameBitsForEveryThreadCountAndFMAInstructionSet(size: Size) throws {
         for arrangements in GemmCase.Arrangements.all[..<4] {
             try Self.sameForEveryThreadCountAndISA(GemmCase(size, arrangements, alpha: 0.7, beta: 1))
@@ -70,7 +73,7 @@ import Testing
         #expect(routes.count == (arrangements.a == .rows && arrangements.b == .rows ? 3 : 4))
     }
 
-    /// Columns along k, which a few rows read one vector of them at a time where they lie a page apart, else two.
+    /// Columns along k, which two rows read one vector of them at a time where they lie a page apart, else two.
     @Test(arguments: [1022, 1023])
     func fewRowsOnLongColumnsHaveTheBitsOfMany(k: Int) throws {
         let whole = GemmCase(Size(9, 90, k), .init(.rows, .columns, .rows))
