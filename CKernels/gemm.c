@@ -46,6 +46,7 @@ typedef struct {
     ck_gemm_shape shape;
     ck_gemm_plan plan;
     ck_gemm_scratch *scratch;  // [threads]
+    ck_scaled_block *scaled;   // of CK_GEMM_SCALED: the rows of A of all matrices, one after the other
 } gemm_run;
 
 // B as a block reads it: where it lies, or packed.
@@ -90,8 +91,9 @@ static void multiply_block(const ck_ops *const ops, const ck_gemm_problem *const
 
 static ck_gemm_operation operation_of(const gemm_run *const run, const int64_t index) {
     const ck_gemm_problem *const p = run->problem;
+    const int64_t blocks = run->shape.m * run->shape.k / CK_QUANT_BLOCK;
     return (ck_gemm_operation){.shape = run->shape,
-                               .a = ck_matrix_at(&p->a, index),
+                               .a = run->scaled ? run->scaled + index * blocks : ck_matrix_at(&p->a, index),
                                .b = p->packed_b ? NULL : ck_matrix_at(&p->b, index),
                                .c = ck_matrix_at(&p->c, index),
                                .alpha = p->alpha,
@@ -101,8 +103,10 @@ static ck_gemm_operation operation_of(const gemm_run *const run, const int64_t i
                                .packed_b = p->packed_b ? ck_packed_panels(p->packed_b) : NULL};
 }
 
-// The scratch of every worker; the array is filled when the arena has memory.
-static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const arena) {
+// The scratch of all workers and of each; the array is filled when the arena has memory.
+static ck_gemm_scratch *layout(const ck_gemm_plan *const plan, ck_arena *const arena,
+                               ck_scaled_block **const scaled) {
+    *scaled = take(arena, plan->scaled_blocks, sizeof **scaled);
     ck_gemm_scratch *const scratch = ck_arena_take(arena, plan->threads, sizeof *scratch);
     for (int32_t worker = 0; worker < plan->threads; ++worker) {
         const ck_gemm_scratch one = scratch_take(arena, plan);
@@ -122,6 +126,26 @@ static void gemm_index(void *const context, const int64_t index, const int32_t w
     const int64_t strip = parts == 1 ? rest : rest / parts;
     const ck_gemm_operation operation = operation_of(run, matrix);
     ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, strip, rest - strip * parts);
+}
+
+// Rows of A that become blocks of integers in one task: some 2 us of SmolLM2's.
+#define SCALED_ROWS 16
+
+static void scale_rows(void *const context, const int64_t index, const int32_t worker) {
+    (void)worker;
+    const gemm_run *const run = context;
+    const ck_gemm_problem *const p = run->problem;
+    const int64_t blocks = p->k / CK_QUANT_BLOCK, end = ck_min((index + 1) * SCALED_ROWS, p->batch * p->m);
+    for (int64_t row = index * SCALED_ROWS; row < end; ++row) {
+        const int64_t matrix = row / p->m;
+        const ck_scale_args args = {
+            .dtype = p->a.dtype,
+            .source = ck_element_at(ck_matrix_at(&p->a, matrix), p->a.dtype, row % p->m * p->a.row_stride),
+            .k_stride = p->a.column_stride,
+            .blocks = blocks,
+            .target = run->scaled + row * blocks};
+        run->ops->gemm_scale(&args);
+    }
 }
 
 // What the call asks for: the problem is sound, and `resolved` says how it runs.
@@ -146,7 +170,8 @@ static gemm_run run_of(const ck_gemm_problem *const problem, const ck_options *c
 
 static ck_status measure(const gemm_run *const run, size_t *const bytes, ck_diagnosis *const diagnosis) {
     ck_arena arena = {0};
-    layout(&run->plan, &arena);
+    ck_scaled_block *scaled;
+    layout(&run->plan, &arena, &scaled);
     *bytes = arena.used;
     if (!arena.overflow) return CK_OK;
     *diagnosis = (ck_diagnosis){.argument = CK_ARG_WORKSPACE, .dimension = -1, .expected = INT64_MAX};
@@ -181,7 +206,11 @@ static __attribute__((noinline)) ck_status run_tasks(const ck_gemm_problem *cons
     void *owned;
     status = ck_workspace_open(resolved, bytes, &arena, &owned, diagnosis);
     if (status != CK_OK) return status;
-    run.scratch = layout(&run.plan, &arena);
+    run.scratch = layout(&run.plan, &arena, &run.scaled);
+    // Every task reads all of A's rows: they are made once, before.
+    if (run.scaled)
+        ck_parallel_for(ck_ceil_div(problem->batch * problem->m, SCALED_ROWS), run.plan.threads, scale_rows,
+                        &run);
     ck_parallel_for(problem->batch * run.plan.strips * run.plan.parts, run.plan.threads, gemm_index, &run);
     free(owned);
     return CK_OK;

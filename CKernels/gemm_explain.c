@@ -47,7 +47,8 @@ static void describe_plan(const ck_gemm_problem *const p, const ck_ops *const op
                                            [CK_GEMM_THIN] = CK_ROUTE_THIN,
                                            [CK_GEMM_GEMV] = CK_ROUTE_GEMV,
                                            [CK_GEMM_STORED] = CK_ROUTE_GEMV};
-    x->route = routes[plan.path];
+    // Integers meet a panel of weights in tiles, whatever the rows.
+    x->route = plan.kind == CK_GEMM_SCALED ? CK_ROUTE_TILES : routes[plan.path];
     x->exchanged = plan.exchanged;
     x->packs_a = plan.packs_a;
     x->packs_b = plan.packs_b;
@@ -80,6 +81,7 @@ ck_status ck_gemm_explain(const ck_kernel kernel, const ck_gemm_problem *const p
     if (status == CK_OK) status = ck_options_resolve(options, &resolved, diagnosis ? diagnosis : &unused);
     if (status != CK_OK) return status;
     ck_gemm_explanation x = {.isa = resolved.isa,
+                             .arithmetic = problem->arithmetic,
                              .m = problem->m,
                              .n = problem->n,
                              .k = problem->alpha != 0 ? problem->k : 0,

@@ -46,6 +46,11 @@ bool ck_work_reads_a(const ck_gemm_work *const t, const ck_k_block k) {
 ck_rows_of_a ck_work_take_a(const ck_gemm_work *const t, const int64_t row, const int64_t rows,
                             const ck_k_block k) {
     const ck_gemm_operation *const op = &t->op;
+    if (t->plan->kind == CK_GEMM_SCALED) {
+        const ck_scaled_block *const blocks = op->a;
+        const int64_t count = op->shape.k / CK_QUANT_BLOCK, bytes = (int64_t)sizeof *blocks;
+        return (ck_rows_of_a){blocks + row * count + k.first / CK_QUANT_BLOCK, count * bytes, bytes};
+    }
     const int64_t bytes = ck_element_bytes(op->shape.a_dtype);
     const void *const a = ck_element_at(op->a, op->shape.a_dtype,
                                         row * op->shape.a_row_stride + k.first * op->shape.a_k_stride);

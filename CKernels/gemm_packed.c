@@ -62,11 +62,20 @@ float ck_packed_at(const void *const packed, const int64_t k, const int64_t colu
     const int64_t line = k / kc * ck_gemm_lines(kind, kc) + ck_gemm_lines(kind, k % kc + 1) - 1;
     const float *const word =
         ck_packed_panels(packed) + (column / h->width * lines + line) * h->width + column % h->width;
-    static const ck_dtype dtypes[CK_GEMM_KINDS] = {CK_F32, CK_BF16, CK_I32, CK_I8};
+    static const ck_dtype dtypes[] = {CK_F32, CK_BF16, CK_I32, CK_I8};
     if (kind != CK_GEMM_I16) return ck_load(dtypes[kind], word, k % depth);
     int16_t pair[2];
     memcpy(pair, word, sizeof pair);
     return pair[k % depth];
+}
+
+void ck_packed_block_at(const void *const packed, const int64_t k, const int64_t column,
+                        unsigned char block[CK_QUANT_BYTES_MAX]) {
+    const ck_packed_header *const h = packed;
+    const ck_dtype dtype = (ck_dtype)h->dtype;
+    const int64_t before = column / h->width * ck_stored_bytes(dtype, h->width, h->k);
+    ck_stored_block_at(dtype, (const char *)ck_packed_panels(packed) + before, h->width, k, column % h->width,
+                       block);
 }
 
 ck_status ck_packed_check(const ck_gemm_problem *const p, const ck_ops *const ops,

@@ -4,6 +4,7 @@
 #define CK_GEMM_PACKED_H
 
 #include "dispatch.h"
+#include "quantised.h"
 
 typedef struct {
     char magic[8];
@@ -21,6 +22,10 @@ static inline const float *ck_packed_panels(const void *const packed) {
 
 // Element (k, column), for the plain loops of naive and oracle.
 float ck_packed_at(const void *packed, int64_t k, int64_t column);
+
+// The block of quantised weights around it, as files hold it.
+void ck_packed_block_at(const void *packed, int64_t k, int64_t column,
+                        unsigned char block[CK_QUANT_BYTES_MAX]);
 
 // Whether problem->packed_b is what ck_gemm_pack makes of a B of this size for this ISA.
 ck_status ck_packed_check(const ck_gemm_problem *problem, const ck_ops *ops, ck_diagnosis *diagnosis);

@@ -36,14 +36,19 @@ void ck_stored_pack(const ck_stored_pack_args *const pack) {
         pack_halves(pack);
 }
 
-float ck_stored_at(const ck_dtype dtype, const void *const panel, const int64_t width, const int64_t k,
-                   const int64_t column) {
-    if (!ck_is_quantised(dtype)) return ck_load(dtype, panel, k * width + column);
+void ck_stored_block_at(const ck_dtype dtype, const void *const panel, const int64_t width, const int64_t k,
+                        const int64_t column, unsigned char block[CK_QUANT_BYTES_MAX]) {
     const int64_t heads = ck_quant_head(dtype) / 2, bytes = ck_element_bytes(dtype);
     const unsigned char *const head = (const unsigned char *)panel + k / CK_QUANT_BLOCK * bytes * width;
-    unsigned char block[34];
     for (int64_t h = 0; h < heads; ++h) memcpy(block + 2 * h, head + 2 * (h * width + column), 2);
     for (int64_t w = 0; w < ck_quant_words(dtype); ++w)
         memcpy(block + 2 * heads + 4 * w, head + 2 * heads * width + 4 * (w * width + column), 4);
+}
+
+float ck_stored_at(const ck_dtype dtype, const void *const panel, const int64_t width, const int64_t k,
+                   const int64_t column) {
+    if (!ck_is_quantised(dtype)) return ck_load(dtype, panel, k * width + column);
+    unsigned char block[CK_QUANT_BYTES_MAX];
+    ck_stored_block_at(dtype, panel, width, k, column, block);
     return ck_quant_weight(dtype, block, k % CK_QUANT_BLOCK);
 }

@@ -31,7 +31,10 @@ typedef struct {
 
 void ck_stored_pack(const ck_stored_pack_args *pack);
 
-// Element (k, column) of a panel, for the plain loops of naive and oracle.
+// For the plain loops of naive and oracle: element (k, column) of a panel, and the block around it as files
+// hold it.
 float ck_stored_at(ck_dtype dtype, const void *panel, int64_t width, int64_t k, int64_t column);
+void ck_stored_block_at(ck_dtype dtype, const void *panel, int64_t width, int64_t k, int64_t column,
+                        unsigned char block[CK_QUANT_BYTES_MAX]);
 
 #endif

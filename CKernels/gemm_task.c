@@ -114,20 +114,25 @@ static panels natural_panels(const ck_gemm_work *const t, const region *const r,
                     .lines_ahead = t->plan->lines_ahead};
 }
 
-static void multiply_stored(const ck_gemm_work *const t, const ck_k_block k) {
-    const ck_rows_of_a a = ck_work_take_a(t, 0, t->op.shape.m, k);
+static void multiply_stored(const ck_gemm_work *const t, const int64_t row, const int64_t rows,
+                            const ck_k_block k) {
+    const ck_rows_of_a a = ck_work_take_a(t, row, rows, k);
     const ck_stored_block block = {.kind = t->plan->kind,
                                    .dtype = t->op.shape.b_dtype,
-                                   .m = t->op.shape.m,
+                                   .m = rows,
                                    .n = t->columns,
                                    .kc = k.count,
                                    .a = a.data,
                                    .a_row_bytes = a.row_bytes,
                                    .a_k_bytes = a.k_bytes,
                                    .panel = ck_work_stored(t, 0, k),
+                                   .row = row,
                                    .column = t->column,
                                    .target = &t->target};
-    t->ops->gemm_stored(&block);
+    if (block.kind == CK_GEMM_SCALED)
+        t->ops->gemm_scaled(&block);
+    else
+        t->ops->gemm_stored(&block);
 }
 
 static void multiply_vector(const ck_gemm_work *const t, const ck_k_block k) {
@@ -219,7 +224,7 @@ static void multiply_rows(const ck_gemm_work *const t, const int64_t row, const 
     if (t->plan->path == CK_GEMM_GEMV) {
         multiply_vector(t, k);
     } else if (t->plan->path == CK_GEMM_STORED) {
-        multiply_stored(t, k);
+        multiply_stored(t, row, rows, k);
     } else if (t->plan->path == CK_GEMM_THIN && t->plan->packs_b) {
         multiply_thin(t, &all, k);
     } else if (t->plan->packs_b) {

@@ -28,6 +28,10 @@
 #define CK_QUANTISED_DIM_MAX 1024
 // K of one accumulation chain of a GEMM; the sums of successive chains are added in order.
 #define CK_GEMM_KC 512
+// Integers that stand for a block of A under CK_ARITHMETIC_INT16 reach from -32767 to this; a block whose
+// largest magnitude is less than the other counts as 0, for the quotient of both must be a float.
+#define CK_SCALED_LARGEST 32767.0f
+#define CK_SCALED_SMALLEST 0x1p-100f
 // Rows of A packed at a time: a multiple of the rows of every tile and of the lanes of every ISA.
 #define CK_GEMM_A_ROWS 48
 

@@ -4,6 +4,7 @@
 #define CK_OPS_H
 
 #include "plan.h"
+#include "quantised.h"
 
 // Packs kc k of B [k][columns], or of A^T, into panels of `width` columns, a multiple of the lanes, as words
 // of a kind; columns beyond `count` of the last panel, and k beyond kc of the last word, become zero. A word
@@ -43,6 +44,23 @@ typedef struct {
     const ck_epilogue *epilogue;
     const void *residual;  // of this matrix, element (0, 0), or null
 } ck_gemm_target;
+
+// 32 k of a row of A of CK_GEMM_SCALED: the numbers are scale * x.
+typedef struct {
+    int16_t
+        x[CK_QUANT_BLOCK];  // each four k in the order 0 2 1 3, as one mask leaves a word of weights in pairs
+    float scale;            // NaN where a number is not finite
+    float sum;              // of the numbers: scale times the sum of x
+    int32_t start;          // -8 times the sum of x: what a sum over nibbles of Q4_0 begins at
+} ck_scaled_block;
+
+// Makes `blocks` blocks of a row of A, whose k are `k_stride` elements apart.
+typedef struct {
+    ck_dtype dtype;
+    const void *source;
+    int64_t k_stride, blocks;
+    ck_scaled_block *target;
+} ck_scale_args;
 
 // C += A B for one block of K. A is read where it lies, B in panels of the ISA's width.
 typedef struct {
@@ -107,7 +125,7 @@ typedef struct {
     const void *a;  // words, as in ck_gemm_block
     int64_t a_row_bytes, a_k_bytes;
     const void *panel;
-    int64_t column;  // of the target, where the panel lies
+    int64_t row, column;  // of the target, where the panel lies
     const ck_gemm_target *target;
 } ck_stored_block;
 
@@ -209,6 +227,9 @@ typedef struct ck_ops {
     void (*gemv_block)(const ck_gemv_block *block);
     void (*gemm_stored)(const ck_stored_block *block);
     void (*gemm_expand)(const ck_stored_expand *expand);
+    // Of CK_GEMM_SCALED, rows of A; and what gemm_stored does, for any number of rows.
+    void (*gemm_scale)(const ck_scale_args *args);
+    void (*gemm_scaled)(const ck_stored_block *block);
     void (*gemm_finish)(const ck_gemm_finish_args *args);
     void (*widen_rows)(const ck_widen_rows *rows);
     void (*narrow_rows)(const ck_narrow_rows *rows);

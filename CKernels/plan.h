@@ -26,10 +26,11 @@ static inline int64_t ck_round_down(const int64_t value, const int64_t multiple)
 // What a product multiplies: the contents of a 32-bit word of a panel, which are consecutive k of one row
 // of A or one column of B. A step of a tile takes a word of each side.
 typedef enum {
-    CK_GEMM_F32,   // one float: also bf16, f16 and quantised weights, widened as they are packed
-    CK_GEMM_BF16,  // two bf16, multiplied by VDPBF16PS
-    CK_GEMM_I16,   // two int8, widened
-    CK_GEMM_I8,    // four int8, multiplied by VPDPBUSD
+    CK_GEMM_F32,     // one float: also bf16, f16 and quantised weights, widened as they are packed
+    CK_GEMM_BF16,    // two bf16, multiplied by VDPBF16PS
+    CK_GEMM_I16,     // two int8, widened
+    CK_GEMM_I8,      // four int8, multiplied by VPDPBUSD
+    CK_GEMM_SCALED,  // two int16 of a block of 32 k that has a scale, on either side (gemm_scaled.inc)
     CK_GEMM_KINDS
 } ck_gemm_kind;
 
@@ -61,6 +62,7 @@ typedef struct {
     int64_t a_row_stride, a_k_stride, b_k_stride, b_column_stride, c_row_stride, c_column_stride;
     ck_dtype a_dtype, b_dtype, c_dtype;
     bool packed_b;
+    bool scaled;      // CK_ARITHMETIC_INT16
     bool plain;       // no epilogue
     bool or_smaller;  // the plan serves products of fewer rows, columns and k too
 } ck_gemm_shape;
@@ -101,6 +103,7 @@ typedef struct {
     int64_t strip_columns, part_rows;  // of the largest task
     int64_t scratch_b, scratch_a, scratch_c, scratch_sums;  // words a worker
     int64_t scratch_stored;                                 // bytes a worker
+    int64_t scaled_blocks;  // of CK_GEMM_SCALED: blocks of A, which all workers share
 } ck_gemm_plan;
 
 ck_gemm_kind ck_gemm_kind_of(const struct ck_ops *ops, ck_dtype a, ck_dtype b);
@@ -144,6 +147,7 @@ static inline ck_gemm_shape ck_gemm_exchange(const ck_gemm_shape *const s) {
                            .b_dtype = s->a_dtype,
                            .c_dtype = s->c_dtype,
                            .packed_b = s->packed_b,
+                           .scaled = s->scaled,
                            .plain = s->plain,
                            .or_smaller = s->or_smaller};
 }
@@ -157,7 +161,9 @@ static inline bool ck_gemm_holds_sums(const ck_dtype c_dtype, const ck_gemm_kind
 // GEMV, need one after the other.
 static inline bool ck_gemm_reads_a(const ck_gemm_plan *const plan, const ck_dtype dtype,
                                    const int64_t k_stride, const int64_t kc) {
-    static const ck_dtype native[CK_GEMM_KINDS] = {CK_F32, CK_BF16, CK_I32, CK_I8};
+    // Rows of A have become integers before.
+    if (plan->kind == CK_GEMM_SCALED) return true;
+    static const ck_dtype native[] = {CK_F32, CK_BF16, CK_I32, CK_I8};
     const bool any_stride = kc <= 1 || (plan->path == CK_GEMM_GEMV && plan->kind == CK_GEMM_F32);
     return dtype == native[plan->kind] && (kc & (ck_gemm_depth(plan->kind) - 1)) == 0 &&
            (k_stride == 1 || any_stride);

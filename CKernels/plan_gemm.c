@@ -48,6 +48,10 @@ ck_gemm_kind ck_gemm_kind_of(const ck_ops *const ops, const ck_dtype a, const ck
     return in_pairs ? CK_GEMM_BF16 : CK_GEMM_F32;
 }
 
+static ck_gemm_kind kind_of(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    return s->scaled && s->k > 0 ? CK_GEMM_SCALED : ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype);
+}
+
 static int64_t words_of(const ck_gemm_shape *const s, const ck_gemm_kind kind) {
     return ck_gemm_words(kind, s->k);
 }
@@ -64,7 +68,7 @@ static bool stores_rows(const ck_gemm_shape *const s) {
 // lie along the lanes, of the operand in panels and of C.
 static double cost_of(const ck_ops *const ops, const ck_gemm_shape *const s, const bool exchanged) {
     const double vectors = 1.0 / ops->lanes, m = (double)s->m, n = (double)s->n,
-                 k = (double)words_of(s, ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype));
+                 k = (double)words_of(s, kind_of(ops, s));
     double cost = m * k * (double)lanes_of(ops, s->n) * vectors / 2;
     cost += k * n * vectors * (s->b_column_stride == 1 ? 1 : 5);
     if (s->a_k_stride != 1) cost += m * k * vectors * 2;
@@ -103,7 +107,8 @@ static grid grid_of(const ck_ops *const ops, const ck_gemm_shape *const s, const
     if (threads == 1 && s->n <= columns_limit) return (grid){.strips = 1, .parts = 1};
     const int64_t panels = ck_max(1, ck_ceil_div(s->n, unit));
     const int64_t least = ck_ceil_div(panels, ck_max(1, columns_limit / unit));
-    const int64_t rows = plan->path == CK_GEMM_TILES ? ck_ceil_div(s->m, ops->gemm_rows) : 1;
+    const bool has_parts = plan->path == CK_GEMM_TILES || plan->kind == CK_GEMM_SCALED;
+    const int64_t rows = has_parts ? ck_ceil_div(s->m, ops->gemm_rows) : 1;
     const int64_t goal = flops < 2e7 * (double)threads ? threads : 4 * threads;
     if (threads == 1) return (grid){.strips = least, .parts = 1};
     grid best = {0};
@@ -163,7 +168,8 @@ static bool is_thin(const ck_ops *const ops, const ck_gemm_shape *const s) {
 }
 
 static ck_gemm_path path_of(const ck_ops *const ops, const ck_gemm_shape *const s, const ck_gemm_kind kind) {
-    if (ck_is_stored(kind, s->b_dtype, s->packed_b) && s->m <= CK_STORED_ROWS && s->k > 0)
+    if (ck_is_stored(kind, s->b_dtype, s->packed_b) && s->k > 0 &&
+        (s->m <= CK_STORED_ROWS || kind == CK_GEMM_SCALED))
         return CK_GEMM_STORED;
     if (s->packed_b || s->k == 0 || ck_gemm_is_integer(kind) || ck_is_quantised(s->b_dtype))
         return CK_GEMM_TILES;
@@ -249,6 +255,7 @@ ck_gemm_shape ck_gemm_problem_shape(const ck_gemm_problem *const p) {
                            .b_dtype = p->b.dtype,
                            .c_dtype = p->c.dtype,
                            .packed_b = p->packed_b != NULL,
+                           .scaled = p->arithmetic == CK_ARITHMETIC_INT16,
                            .plain = ck_gemm_is_plain(&p->epilogue)};
 }
 
@@ -264,7 +271,8 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
     ck_gemm_plan plan = {.exchanged = better_exchanged(ops, shape)};
     if (plan.exchanged) exchanged = ck_gemm_exchange(shape);
     const ck_gemm_shape *const s = plan.exchanged ? &exchanged : shape;
-    plan.kind = ck_gemm_kind_of(ops, s->a_dtype, s->b_dtype);
+    plan.kind = kind_of(ops, s);
+    if (plan.kind == CK_GEMM_SCALED) plan.scaled_blocks = s->batch * s->m * (s->k / CK_QUANT_BLOCK);
     const double flops =
         2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
     plan.path = path_of(ops, s, plan.kind);

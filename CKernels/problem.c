@@ -143,6 +143,10 @@ static ck_status check_dtypes(const ck_gemm_problem *const p, ck_diagnosis *cons
     const ck_matrix *const residual = &p->epilogue.residual;
     if (is_given_matrix(residual) && !ck_is_float(residual->dtype))
         return report(diagnosis, CK_BAD_DTYPE, CK_ARG_RESIDUAL, -1, residual->dtype, CK_F32);
+    if ((uint32_t)p->arithmetic > CK_ARITHMETIC_INT16)
+        return report(diagnosis, CK_BAD_VALUE, CK_ARG_ARITHMETIC, -1, p->arithmetic, CK_ARITHMETIC_INT16);
+    if (p->arithmetic == CK_ARITHMETIC_INT16 && !ck_is_quantised(b))
+        return report(diagnosis, CK_BAD_DTYPE, CK_ARG_ARITHMETIC, -1, b, CK_Q8_0);
     if (ck_is_quantised(b) && p->k % CK_QUANT_BLOCK != 0)
         return report(diagnosis, CK_BAD_VALUE, CK_ARG_K_SIZE, -1, p->k, CK_QUANT_BLOCK);
     return c == CK_I32 ? check_integer_c(p, diagnosis) : CK_OK;
@@ -177,8 +181,9 @@ static bool overlaps(const byte_range *const x, const byte_range *const y) {
 
 bool ck_gemm_is_usual(const ck_gemm_problem *const p) {
     // Negative sizes are large without their sign; 0 wraps to the largest.
-    if (p->batch != 1 || (uint64_t)p->m - 1 >= PLAIN_SIZE || (uint64_t)p->n - 1 >= PLAIN_SIZE ||
-        (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b || !ck_gemm_is_plain(&p->epilogue))
+    if (p->batch != 1 || p->arithmetic != CK_ARITHMETIC_FLOAT || (uint64_t)p->m - 1 >= PLAIN_SIZE ||
+        (uint64_t)p->n - 1 >= PLAIN_SIZE || (uint64_t)p->k - 1 >= PLAIN_SIZE || p->packed_b ||
+        !ck_gemm_is_plain(&p->epilogue))
         return false;
     byte_range a, b, c;
     return isfinite(p->alpha) && isfinite(p->beta) && is_plain_matrix(&p->a, p->m, p->k, &a) &&

@@ -23,13 +23,20 @@ static inline int64_t ck_quant_head(const ck_dtype dtype) { return dtype == CK_Q
 // 32-bit words of a block's q.
 static inline int64_t ck_quant_words(const ck_dtype dtype) { return dtype == CK_Q8_0 ? 8 : 4; }
 
+#define CK_QUANT_BYTES_MAX 34
+
+// The integer that d of weight i is multiplied by.
+static inline int32_t ck_quant_integer(const ck_dtype dtype, const void *const block, const int64_t i) {
+    const unsigned char *const q = (const unsigned char *)block + ck_quant_head(dtype);
+    if (dtype == CK_Q8_0) return (signed char)q[i];
+    const int nibble = i < 16 ? q[i] & 15 : q[i - 16] >> 4;
+    return dtype == CK_Q4_0 ? nibble - 8 : nibble;
+}
+
 // Weight i of a block.
 static inline float ck_quant_weight(const ck_dtype dtype, const void *const block, const int64_t i) {
-    const unsigned char *const q = (const unsigned char *)block + ck_quant_head(dtype);
-    const float d = ck_load(CK_F16, block, 0);
-    if (dtype == CK_Q8_0) return d * (float)(signed char)q[i];
-    const int nibble = i < 16 ? q[i] & 15 : q[i - 16] >> 4;
-    return dtype == CK_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + ck_load(CK_F16, block, 1);
+    const float w = ck_load(CK_F16, block, 0) * (float)ck_quant_integer(dtype, block, i);
+    return dtype == CK_Q4_1 ? w + ck_load(CK_F16, block, 1) : w;
 }
 
 #endif

@@ -213,9 +213,47 @@ typedef struct {
     uint32_t integer;  // modulo 2^32, of int8 only
 } naive_sum;
 
+// CK_ARITHMETIC_INT16 by its definition, one block of 32 k after the other.
+static float naive_scaled_dot(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
+                              const int64_t j) {
+    const void *const a = ck_matrix_at(&p->a, n);
+    const ck_dtype dtype = p->b.dtype;
+    float total = 0;
+    for (int64_t first = 0; p->alpha != 0 && first < p->k; first += CK_QUANT_BLOCK) {
+        unsigned char block[CK_QUANT_BYTES_MAX];
+        if (p->packed_b)
+            ck_packed_block_at(p->packed_b, first, j, block);
+        else
+            memcpy(block,
+                   ck_element_at(ck_matrix_at(&p->b, n), dtype,
+                                 first / CK_QUANT_BLOCK * p->b.row_stride + j * p->b.column_stride),
+                   (size_t)ck_element_bytes(dtype));
+        float size = 0;
+        bool finite = true;
+        for (int64_t k = 0; k < CK_QUANT_BLOCK; ++k) {
+            const float x = fabsf(ck_matrix_value(&p->a, a, i, first + k));
+            finite = finite && x < INFINITY;
+            size = x > size ? x : size;
+        }
+        const bool tiny = size < CK_SCALED_SMALLEST;
+        const float scale = !finite ? NAN : tiny ? 0 : size / CK_SCALED_LARGEST;
+        int32_t sum = 0, products = 0;
+        for (int64_t k = 0; finite && !tiny && k < CK_QUANT_BLOCK; ++k) {
+            const float x = ck_matrix_value(&p->a, a, i, first + k);
+            const int32_t integer = (int32_t)rintf(x * (CK_SCALED_LARGEST / size));
+            sum += integer;
+            products += integer * ck_quant_integer(dtype, block, k);
+        }
+        if (dtype == CK_Q4_1) total += scale * (float)sum * ck_load(CK_F16, block, 1);
+        total += (float)products * (scale * ck_load(CK_F16, block, 0));
+    }
+    return total;
+}
+
 static naive_sum naive_dot(const ck_gemm_problem *const p, const int64_t n, const int64_t i,
                            const int64_t j) {
     const void *const a = ck_matrix_at(&p->a, n), *const b = ck_matrix_at(&p->b, n);
+    if (p->arithmetic == CK_ARITHMETIC_INT16) return (naive_sum){.value = naive_scaled_dot(p, n, i, j)};
     naive_sum sum = {0};
     for (int64_t k = 0; p->alpha != 0 && k < p->k; ++k) {
         const float product =

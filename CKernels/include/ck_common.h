@@ -142,6 +142,7 @@ typedef enum CK_ENUM ck_argument {
     CK_ARG_KV_STARTS,
     CK_ARG_K_SCALES,
     CK_ARG_V_SCALES,
+    CK_ARG_ARITHMETIC,
 } ck_argument;
 
 // What was wrong, with numbers. `dimension` names the axis of the argument (0 batch, 1 head,

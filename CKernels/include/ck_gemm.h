@@ -47,6 +47,16 @@ typedef struct ck_epilogue {
     ck_matrix residual;  // [batch, m, n]; data and pointers null: none
 } ck_epilogue;
 
+// How A meets quantised weights.
+typedef enum CK_ENUM ck_arithmetic {
+    CK_ARITHMETIC_FLOAT = 0,
+    // A row of A is rounded to integers of 16 bits by blocks of 32 k, x[k] = scale * i[k] with the block's largest
+    // magnitude at i = 32767: an error of at most 2^-16 of that magnitude. Integers are multiplied and added
+    // exactly, blocks in f32, with the same bits on every ISA. A block that holds NaN or Inf makes C NaN; one below
+    // 2^-100 counts as 0. Only for a B that is quantised.
+    CK_ARITHMETIC_INT16,
+} ck_arithmetic;
+
 // Types: A and B each CK_F32, CK_BF16 or CK_F16, B also quantised (k a multiple of 32), with sums in f32 and
 // C of any float type; or A and B CK_I8, with sums in int32 modulo 2^32, and C of a float type, or CK_I32
 // with alpha and beta 0 or 1 and no epilogue. The residual is of any float type. A product that cannot use
@@ -61,6 +71,7 @@ typedef struct ck_gemm_problem {
     ck_matrix c;  // [batch, m, n], written
     float alpha, beta;
     ck_epilogue epilogue;
+    ck_arithmetic arithmetic;
     // B packed by ck_gemm_pack, for every matrix of the batch; null: `b` is read.
     const void *_Nullable packed_b;
     size_t packed_b_bytes;
@@ -86,6 +97,7 @@ typedef enum CK_ENUM ck_gemm_route {
 typedef struct ck_gemm_explanation {
     ck_isa isa;
     ck_gemm_route route;
+    ck_arithmetic arithmetic;
     bool exchanged;
     bool packs_a, packs_b;  // a task copies the blocks it needs; else they are read where they lie
     bool reads_packed_b;    // packed by ck_gemm_pack
@@ -109,7 +121,7 @@ ck_status ck_gemm_explain(ck_kernel kernel, const ck_gemm_problem *problem, cons
                           ck_gemm_explanation *explanation, ck_diagnosis *_Nullable diagnosis);
 
 // Packs one B [k, n] once for many products with the same k, n and types: `problem` is such a product (of its
-// a only the dtype is looked at, of c and epilogue nothing, its batch is 1), `packed` holds
+// a only the dtype is looked at, of c, epilogue and arithmetic nothing, its batch is 1), `packed` holds
 // ck_gemm_packed_bytes and is aligned to 64 bytes. The result may be copied or saved; it serves the ISA it
 // was packed for. 16-bit and quantised weights keep their size, but for columns up to a whole panel.
 ck_status ck_gemm_packed_bytes(const ck_gemm_problem *problem, const ck_options *options, size_t *bytes,

@@ -42,6 +42,9 @@ CK_INLINE vf vf_broadcast(const void *const p) {
     return v;
 }
 
+// Nothing is known of a pointer any more.
+#define CK_HIDE(p) __asm__ volatile("" : "+r"(p))
+
 CK_INLINE vi vi_set1(const int32_t x) { return (vi)x; }
 CK_INLINE vf vf_bits(const vi v) { return __builtin_bit_cast(vf, v); }
 CK_INLINE vi vi_bits(const vf v) { return __builtin_bit_cast(vi, v); }

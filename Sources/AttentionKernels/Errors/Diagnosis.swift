@@ -99,6 +99,7 @@ extension KernelError {
             case (_, .CK_I32): "Int32"
             default: "Float, BFloat16 or Float16"
             }
+        if argument == .arithmetic { return "it is integer16; b is not quantized, for which it should be float" }
         return "its elements should be \(allowed)"
     }
 
@@ -258,6 +259,7 @@ extension KernelError.Argument {
             case .CK_ARG_KV_STARTS: .keyStarts
             case .CK_ARG_K_SCALES: .keyScales
             case .CK_ARG_V_SCALES: .valueScales
+            case .CK_ARG_ARITHMETIC: .arithmetic
             }
     }
 }

@@ -76,7 +76,7 @@ public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
         case batch, heads, kvHeads, queryLength, keyLength, headDim, valueDim
         case mask, bias, keyLengths, causality, queryOffset, scale
         case a, b, c, m, n, k, alpha, beta
-        case rowScale, columnScale, activation, residual
+        case rowScale, columnScale, activation, residual, arithmetic
         case kernel, threads, workspace
         /// The instruction set, known to users of the tools and of `CK_ISA` as the ISA.
         case instructionSet = "isa"

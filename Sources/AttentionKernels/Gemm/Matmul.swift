@@ -22,23 +22,25 @@
 ///   - alpha: the factor of the product, finite; 0 does not read `a` and `b`.
 ///   - beta: the factor of what `output` holds, finite; 0 does not read it.
 ///   - epilogue: what becomes of the product before it is stored; nil for nothing.
+///   - arithmetic: how `a` meets quantised weights; only with these other than `float`.
 ///   - kernel: `naive` for the triple loop; `blocked` and `fused` both name the packed, cache-blocked, parallel one.
 ///   - workspace: scratch memory, aligned to 64 bytes, of at least
-///     ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` bytes; nil to use the execution's.
+///     ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:arithmetic:kernel:execution:)`` bytes; nil to use the execution's.
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 /// - Complexity: O(*batch · m · n · k*).
 public func matmul(
     _ a: MatrixInput, _ b: MatrixInput, into output: consuming MatrixOutput, alpha: Float = 1, beta: Float = 0,
-    epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused, workspace: consuming MutableRawSpan? = nil,
+    epilogue: EpilogueInput? = nil, arithmetic: MatmulArithmetic = .float, kernel: AttentionKernel = .fused,
+    workspace: consuming MutableRawSpan? = nil,
     execution: Execution = .shared
 ) throws(KernelError) {
-    try MatrixProblem(a.place, b.place, into: output.place, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(a.place, b.place, into: output.place, alpha: alpha, beta: beta, epilogue, arithmetic)
         .run(kernel, in: workspace, execution: execution)
 }
 
 /// Multiplies batches of matrices in borrowed memory with one stored factor: `C = epilogue(alpha * A B + beta * C)`. As
-/// ``matmul(_:_:into:alpha:beta:epilogue:kernel:workspace:execution:)`` in all else, the bits of the result too.
+/// ``matmul(_:_:into:alpha:beta:epilogue:arithmetic:kernel:workspace:execution:)`` in all else, the bits of the result too.
 ///
 /// - Parameters:
 ///   - a: `[batch, m, k]` as read.
@@ -48,6 +50,7 @@ public func matmul(
 ///   - alpha: the factor of the product, finite; 0 does not read `a` and `b`.
 ///   - beta: the factor of what `output` holds, finite; 0 does not read it.
 ///   - epilogue: what becomes of the product before it is stored; nil for nothing.
+///   - arithmetic: how `a` meets quantised weights; only with these other than `float`.
 ///   - kernel: which kernel.
 ///   - workspace: scratch memory, aligned to 64 bytes; nil to use the execution's.
 ///   - execution: threads and instruction set.
@@ -55,10 +58,11 @@ public func matmul(
 /// - Complexity: O(*batch · m · n · k*).
 public func matmul(
     _ a: MatrixInput, packed b: some PackedFactor, into output: consuming MatrixOutput, alpha: Float = 1,
-    beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    beta: Float = 0, epilogue: EpilogueInput? = nil, arithmetic: MatmulArithmetic = .float,
+    kernel: AttentionKernel = .fused,
     workspace: consuming MutableRawSpan? = nil, execution: Execution = .shared
 ) throws(KernelError) {
-    try MatrixProblem(a.place, b.memory.place, into: output.place, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(a.place, b.memory.place, into: output.place, alpha: alpha, beta: beta, epilogue, arithmetic)
         .run(kernel, in: workspace, execution: execution)
 }
 
@@ -72,30 +76,32 @@ public func matmul(
 ///   - alpha: the factor of the product.
 ///   - beta: the factor of what the output holds.
 ///   - epilogue: what becomes of the product before it is stored.
+///   - arithmetic: how `a` meets quantised weights.
 ///   - kernel: which kernel.
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
     _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, as type: (any TensorScalar.Type)? = nil,
-    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, arithmetic: MatmulArithmetic = .float,
+    kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue, arithmetic)
         .workspaceByteCount(kernel, execution: execution)
 }
 
 /// The exact number of bytes of scratch memory that multiplying `a` and a stored `b` needs. As
-/// ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` in all else.
+/// ``matmulWorkspaceByteCount(_:_:into:as:alpha:beta:epilogue:arithmetic:kernel:execution:)`` in all else.
 ///
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func matmulWorkspaceByteCount(
     _ a: MatrixInput, packed b: some PackedFactor, into layout: MatrixLayout? = nil,
     as type: (any TensorScalar.Type)? = nil, alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil,
-    kernel: AttentionKernel = .fused, execution: Execution = .shared
+    arithmetic: MatmulArithmetic = .float, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> Int {
-    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue, arithmetic)
         .workspaceByteCount(kernel, execution: execution)
 }
 
@@ -109,29 +115,31 @@ public func matmulWorkspaceByteCount(
 ///   - alpha: the factor of the product.
 ///   - beta: the factor of what the output holds.
 ///   - epilogue: what becomes of the product before it is stored.
+///   - arithmetic: how `a` meets quantised weights.
 ///   - kernel: which kernel.
 ///   - execution: threads and instruction set.
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
     _ a: MatrixInput, _ b: MatrixInput, into layout: MatrixLayout? = nil, as type: (any TensorScalar.Type)? = nil,
-    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, kernel: AttentionKernel = .fused,
+    alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil, arithmetic: MatmulArithmetic = .float,
+    kernel: AttentionKernel = .fused,
     execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(measuring: a.place, b.place, layout, type, alpha: alpha, beta: beta, epilogue, arithmetic)
         .plan(kernel, execution: execution)
 }
 
 /// What multiplying `a` and a stored `b` would do, and why; nothing is computed. As
-/// ``explainMatmul(_:_:into:as:alpha:beta:epilogue:kernel:execution:)`` in all else.
+/// ``explainMatmul(_:_:into:as:alpha:beta:epilogue:arithmetic:kernel:execution:)`` in all else.
 ///
 /// - Throws: ``KernelError`` as the multiplication would.
 /// - Complexity: O(1).
 public func explainMatmul(
     _ a: MatrixInput, packed b: some PackedFactor, into layout: MatrixLayout? = nil,
     as type: (any TensorScalar.Type)? = nil, alpha: Float = 1, beta: Float = 0, epilogue: EpilogueInput? = nil,
-    kernel: AttentionKernel = .fused, execution: Execution = .shared
+    arithmetic: MatmulArithmetic = .float, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue)
+    try MatrixProblem(measuring: a.place, b.memory.place, layout, type, alpha: alpha, beta: beta, epilogue, arithmetic)
         .plan(kernel, execution: execution)
 }

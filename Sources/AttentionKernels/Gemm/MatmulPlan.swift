@@ -21,6 +21,8 @@ public struct MatmulPlan: Sendable, Hashable {
     public let instructionSet: InstructionSet
     /// The way it goes.
     public let path: Path
+    /// How A meets quantised weights.
+    public let arithmetic: MatmulArithmetic
     /// Whether `Cᵀ = Bᵀ Aᵀ` is computed instead. What follows, A, B, `m` and `n` too, speaks of that product then.
     public let isExchanged: Bool
     /// Whether each task copies the blocks of A it needs; else A is read where it lies.
@@ -86,6 +88,7 @@ public struct MatmulPlan: Sendable, Hashable {
             case .CK_ROUTE_THIN: .thin
             case .CK_ROUTE_GEMV: .gemv
             }
+        arithmetic = MatmulArithmetic(explanation.arithmetic)
         isExchanged = explanation.exchanged
         packsA = explanation.packs_a
         packsB = explanation.packs_b
@@ -156,12 +159,14 @@ extension MatmulPlan: CustomStringConvertible {
     }
 
     private var readingA: String {
+        if arithmetic == .integer16 { return "A: rounded to integers of 16 bits before, once for all tasks" }
         if packsA { return "A: packed block by block, for its rows are not contiguous" }
         return "A: read where it lies" + (columnsOfAContiguous ? ", for its rows are contiguous" : "")
     }
 
     private var readingB: String {
         if readsPackedB { return "B: packed beforehand" }
+        if arithmetic == .integer16 { return "B: quantised weights laid out a panel at a time, in the type they have" }
         if path == .gemv { return "B: read where it lies, for nothing of it is used twice" }
         if path == .thin {
             return packsB

@@ -41,6 +41,7 @@ public func matmul<Element>(
 ///   - transposeA: whether to read `a` transposed.
 ///   - alpha: the factor of the product, finite.
 ///   - epilogue: what becomes of the product before it is stored.
+///   - arithmetic: how `a` meets quantised weights; only with these other than `float`.
 ///   - kernel: which kernel.
 ///   - execution: threads and instruction set.
 /// - Returns: `[m, n]` or `[batch, m, n]`, the same bits as with `b` unpacked, of the type of `a`; `Int32` where that is
@@ -48,9 +49,10 @@ public func matmul<Element>(
 /// - Throws: ``KernelError`` if an argument is wrong.
 public func matmul<Element>(
     _ a: some StridedArray<Element>, packed b: some PackedFactor, transposeA: Bool = false, alpha: Float = 1,
-    epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused, execution: Execution = .shared
+    epilogue: MatmulEpilogue = MatmulEpilogue(), arithmetic: MatmulArithmetic = .float,
+    kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> TypedTensor<Element.Product> {
-    try MatrixTensorCall(a, transposeA, b, epilogue).product(Element.Product.self, alpha, kernel, execution)
+    try MatrixTensorCall(a, transposeA, b, epilogue, arithmetic).product(Element.Product.self, alpha, kernel, execution)
 }
 
 /// Multiplies two matrices, or two batches of them, into a tensor: `C = epilogue(alpha * A B + beta * C)`. Shapes as in
@@ -79,16 +81,17 @@ public func matmul(
 }
 
 /// Multiplies with one stored factor into a tensor: `C = epilogue(alpha * A B + beta * C)`. Shapes as in
-/// ``matmul(_:packed:transposeA:alpha:epilogue:kernel:execution:)``; allocates nothing in the steady state, as
+/// ``matmul(_:packed:transposeA:alpha:epilogue:arithmetic:kernel:execution:)``; allocates nothing in the steady state, as
 /// ``matmul(_:_:into:transposeA:transposeB:alpha:beta:epilogue:kernel:execution:)``.
 ///
 /// - Throws: ``KernelError`` if an argument is wrong; then nothing has been written.
 public func matmul(
     _ a: some StridedArray, packed b: some PackedFactor, into output: inout TypedTensor<some TensorScalar>,
     transposeA: Bool = false, alpha: Float = 1, beta: Float = 0, epilogue: MatmulEpilogue = MatmulEpilogue(),
-    kernel: AttentionKernel = .fused, execution: Execution = .shared
+    arithmetic: MatmulArithmetic = .float, kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) {
-    try MatrixTensorCall(a, transposeA, b, epilogue).run(into: &output, alpha: alpha, beta: beta, kernel, execution)
+    try MatrixTensorCall(a, transposeA, b, epilogue, arithmetic).run(
+        into: &output, alpha: alpha, beta: beta, kernel, execution)
 }
 
 /// What multiplying two tensors would do, and why; nothing is computed.
@@ -110,7 +113,8 @@ public func explainMatmul(
 public func explainMatmul(
     _ a: some StridedArray, packed b: some PackedFactor, transposeA: Bool = false,
     as type: (any TensorScalar.Type)? = nil, alpha: Float = 1, beta: Float = 0,
-    epilogue: MatmulEpilogue = MatmulEpilogue(), kernel: AttentionKernel = .fused, execution: Execution = .shared
+    epilogue: MatmulEpilogue = MatmulEpilogue(), arithmetic: MatmulArithmetic = .float,
+    kernel: AttentionKernel = .fused, execution: Execution = .shared
 ) throws(KernelError) -> MatmulPlan {
-    try MatrixTensorCall(a, transposeA, b, epilogue).plan(type, alpha, beta, kernel, execution)
+    try MatrixTensorCall(a, transposeA, b, epilogue, arithmetic).plan(type, alpha, beta, kernel, execution)
 }

@@ -13,7 +13,8 @@ struct MatrixProblem {
     ///
     /// - Throws: ``KernelError`` if the shapes disagree.
     init(
-        _ a: MatrixPlace, _ b: MatrixPlace, into c: MatrixPlace, alpha: Float, beta: Float, _ epilogue: EpilogueInput?
+        _ a: MatrixPlace, _ b: MatrixPlace, into c: MatrixPlace, alpha: Float, beta: Float, _ epilogue: EpilogueInput?,
+        _ arithmetic: MatmulArithmetic = .float
     ) throws(KernelError) {
         let b = b.serving(batch: a.layout.batch)
         (self.a, self.b, self.c) = (a, b, c)
@@ -45,6 +46,7 @@ struct MatrixProblem {
         cValue.c = c.cValue
         cValue.alpha = alpha
         cValue.beta = beta
+        cValue.arithmetic = arithmetic.cValue
         if let epilogue { try setEpilogue(epilogue) }
     }
 
@@ -52,12 +54,12 @@ struct MatrixProblem {
     /// asked for.
     init(
         measuring a: MatrixPlace, _ b: MatrixPlace, _ layout: MatrixLayout?, _ type: (any TensorScalar.Type)?,
-        alpha: Float, beta: Float, _ epilogue: EpilogueInput?
+        alpha: Float, beta: Float, _ epilogue: EpilogueInput?, _ arithmetic: MatmulArithmetic
     ) throws(KernelError) {
         let layout = layout ?? MatrixLayout(batch: a.layout.batch, rows: a.rows, columns: b.columns)
         let format = type?.format ?? (a.format == .int8 ? .int32 : a.format)
         let output = MatrixPlace(nil, count: layout.elementCount, format, layout)
-        try self.init(a, b, into: output, alpha: alpha, beta: beta, epilogue)
+        try self.init(a, b, into: output, alpha: alpha, beta: beta, epilogue, arithmetic)
     }
 
     private mutating func setEpilogue(_ epilogue: EpilogueInput) throws(KernelError) {
@@ -134,6 +136,7 @@ struct MatrixProblem {
         case .residual: residual?.fullText ?? "nil"
         case .alpha: "\(cValue.alpha)"
         case .beta: "\(cValue.beta)"
+        case .arithmetic: MatmulArithmetic(cValue.arithmetic).rawValue
         default: argument.rawValue
         }
     }

@@ -48,6 +48,7 @@ struct MatrixTensorCall {
     private var a: MatrixTensorOperand
     private let b: RightFactor
     private let epilogue: MatrixTensorEpilogue
+    private let arithmetic: MatmulArithmetic
     private let batch: Int
     private let columns: Int
     private let hasRank3: Bool
@@ -64,16 +65,19 @@ struct MatrixTensorCall {
         columns = right.place.columns
         self.b = .tensor(right)
         self.epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
+        arithmetic = .float
         hasRank3 = self.a.rank == 3 || right.rank == 3
     }
 
     init(
-        _ a: some StridedArray, _ transposeA: Bool, _ b: some PackedFactor, _ epilogue: MatmulEpilogue
+        _ a: some StridedArray, _ transposeA: Bool, _ b: some PackedFactor, _ epilogue: MatmulEpilogue,
+        _ arithmetic: MatmulArithmetic
     ) throws(KernelError) {
         self.a = try MatrixTensorOperand(.a, a, transposed: transposeA)
         self.b = .packed(b.memory)
         batch = self.a.batch
         self.epilogue = try MatrixTensorEpilogue(epilogue, batch: batch)
+        self.arithmetic = arithmetic
         columns = b.columns
         hasRank3 = self.a.rank == 3
     }
@@ -106,7 +110,7 @@ struct MatrixTensorCall {
         output.makeUnique()
         let place = MatrixPlace(
             UnsafeRawPointer(output.storage.start), count: output.count, Element.format, layout)
-        try MatrixProblem(a.place, right, into: place, alpha: alpha, beta: beta, epilogue.input)
+        try MatrixProblem(a.place, right, into: place, alpha: alpha, beta: beta, epilogue.input, arithmetic)
             .run(kernel, in: nil, execution: execution)
     }
 
@@ -114,7 +118,7 @@ struct MatrixTensorCall {
         _ type: (any TensorScalar.Type)?, _ alpha: Float, _ beta: Float, _ kernel: AttentionKernel,
         _ execution: Execution
     ) throws(KernelError) -> MatmulPlan {
-        try MatrixProblem(measuring: a.place, right, nil, type, alpha: alpha, beta: beta, epilogue.input)
+        try MatrixProblem(measuring: a.place, right, nil, type, alpha: alpha, beta: beta, epilogue.input, arithmetic)
             .plan(kernel, execution: execution)
     }
 

@@ -298,4 +298,58 @@ import Testing
         #expect(try matmul(Tensor(shape: [3, 0]), packed: flat).elements == [0, 0, 0, 0, 0, 0])
         #expect(try PackedMatrix(flat).columns == 2)
     }
+
+    /// In borrowed memory and as tensors, packed and as files hold them, one by one and as a batch: the same bits, within
+    /// 2⁻¹⁴ of the product of floats.
+    @Test(arguments: QuantizedFormat.allCases, KernelConfiguration.all.filter { $0.configuration.threads == 2 })
+    func multipliesByIntegers(format: QuantizedFormat, run: KernelConfiguration) throws {
+        let (rows, columns) = (544, 70)
+        let matrix = try Self.matrix(format, rows: rows, columns: columns)
+        let packed = try PackedMatrix(matrix, execution: run.execution)
+        var random = SeededRandom(seed: 93)
+        let a = try random.normalTensor([3, 7, rows])
+        let execution = run.execution
+        let expected = try matmul(
+            a, packed: packed, arithmetic: .integer16, kernel: run.kernel, execution: execution)
+        let floats = try matmul(a, packed: packed, kernel: run.kernel, execution: execution)
+        #expect(expected != floats && isMostlyNonzero(expected.elements))
+        // The terms of a sum are some 1 in size, as random signs add up: 23 times that.
+        let largest = floats.elements.reduce(0) { max($0, $1.magnitude) }
+        for (x, y) in zip(expected.elements, floats.elements) { #expect(abs(x - y) <= 0x1p-14 * largest) }
+        var output = try Tensor(shape: [3, 7, columns])
+        try matmul(
+            a, packed: matrix, into: &output, arithmetic: .integer16, kernel: run.kernel, execution: execution)
+        #expect(output == expected)
+        for batch in 0..<3 {
+            let one = try a.slice(0, batch..<batch + 1)
+            let y = try matmul(one, packed: packed, arithmetic: .integer16, kernel: run.kernel, execution: execution)
+            #expect(y.elements == Array(expected.elements[batch * 7 * columns..<(batch + 1) * 7 * columns]))
+        }
+        let layout = MatrixLayout(batch: 3, rows: 7, columns: rows)
+        let byteCount = try matmulWorkspaceByteCount(
+            MatrixInput(a.span, layout), packed: matrix, arithmetic: .integer16, kernel: run.kernel,
+            execution: execution)
+        var spans = try Tensor(shape: [3, 7, columns])
+        let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+        defer { scratch.deallocate() }
+        try matmul(
+            MatrixInput(a.span, layout), packed: matrix,
+            into: MatrixOutput(spans.mutableSpan, MatrixLayout(batch: 3, rows: 7, columns: columns)),
+            arithmetic: .integer16, kernel: run.kernel, workspace: MutableRawSpan(_unsafeBytes: scratch),
+            execution: execution)
+        #expect(spans == expected)
+    }
+
+    @Test func integersAreForQuantizedWeights() throws {
+        let (a, b) = (try Tensor(shape: [2, 64]), try Tensor(shape: [64, 3]))
+        let packed = try PackedMatrix(b)
+        expectError(.wrongElementType, .arithmetic, "integer16", "not quantized") {
+            _ = try matmul(a, packed: packed, arithmetic: .integer16)
+        }
+        let plan = try explainMatmul(
+            a, packed: Self.matrix(.q4_1, rows: 64, columns: 3), arithmetic: .integer16)
+        #expect(plan.arithmetic == .integer16 && plan.path == .tiles && plan.kBlock == 1024)
+        #expect(plan.description.contains("integers of 16 bits") && plan.description.contains("in the type they have"))
+        #expect(try explainMatmul(a, packed: packed).arithmetic == .float)
+    }
 }
