@@ -54,6 +54,12 @@ import Transformer
         try check(model, .fused, tolerance: 0.5)
     }
 
+    /// Integers of 16 bits move logits by some thousandths.
+    @Test(arguments: InstructionSet.available) func roundedToIntegers(instructionSet: InstructionSet) throws {
+        let model = try Self.model(.integer16, Execution(threads: 2, instructionSet: instructionSet))
+        try check(model, .fused, tolerance: 5e-3)
+    }
+
     /// Token by token from the cache: the reference's logits and answers, and the bits of all tokens at once.
     private func check(_ model: LlamaModel, _ kernel: AttentionKernel, tolerance: Double) throws {
         for (index, prompt) in prompts.enumerated() {

@@ -25,7 +25,9 @@ struct DecodeAllocationTests {
             for precision in Precision.allCases {
                 let threads = Machine.current.parallelBackend == "openmp" ? 2 : 1
                 let model = try LlamaModel(
-                    .small(), weights: RandomWeights(LlamaConfiguration.small().shapes, seed: 1),
+                    .small(),
+                    weights: RandomWeights(
+                        LlamaConfiguration.small().shapes, seed: 1, format: precision == .integer16 ? .q4_1 : .float32),
                     precision: precision, execution: Execution(threads: threads))
                 let context = try model.makeContext(sequenceCount: 2)
                 try context.append([1, 2, 3])

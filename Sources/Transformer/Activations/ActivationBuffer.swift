@@ -138,7 +138,7 @@ extension Precision {
     /// The type of what products and attention read.
     var operandType: DataType {
         switch self {
-        case .float32: .float32
+        case .float32, .integer16: .float32
         case .bfloat16: .bfloat16
         }
     }

@@ -59,7 +59,7 @@ extension Precision {
         batch: Int, capacity: Int, _ attention: MultiHeadAttention
     ) throws(KernelError) -> any LayerCache {
         switch self {
-        case .float32: try TypedLayerCache<Float>(batch: batch, capacity: capacity, attention)
+        case .float32, .integer16: try TypedLayerCache<Float>(batch: batch, capacity: capacity, attention)
         case .bfloat16: try TypedLayerCache<BFloat16>(batch: batch, capacity: capacity, attention)
         }
     }

@@ -27,6 +27,7 @@ public struct Linear: Sendable {
     /// What is added to each column.
     public let bias: Tensor?
     let weight: PackedMatrix
+    private let arithmetic: MatmulArithmetic
 
     /// A layer over stored weights.
     ///
@@ -60,7 +61,9 @@ public struct Linear: Sendable {
         self.inputs = inputs
         outputs = parts.reduce(0) { $0 + $1.weight.shape[0] }
         bias = biases.isEmpty ? nil : try StoredWeight.joined(biases).tensor(execution: execution)
-        weight = try StoredWeight.joined(parts.map(\.weight)).packed(for: precision, execution: execution)
+        let joined = try StoredWeight.joined(parts.map(\.weight))
+        weight = try joined.packed(for: precision, execution: execution)
+        arithmetic = precision == .integer16 && joined.format.isQuantized ? .integer16 : .float
     }
 
     /// A layer over tensors.
@@ -97,7 +100,8 @@ public struct Linear: Sendable {
         precondition(!accumulating || activation == .none, "an activation would take in the residual")
         try matmul(
             x, packed: weight, into: y, beta: accumulating ? 1 : 0,
-            epilogue: EpilogueInput(bias: bias?.span, activation: activation), execution: execution)
+            epilogue: EpilogueInput(bias: bias?.span, activation: activation), arithmetic: arithmetic,
+            execution: execution)
     }
 
     /// Applies the layer to a tensor `[rows, inputs]` of `Float`.

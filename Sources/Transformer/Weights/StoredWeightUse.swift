@@ -89,7 +89,7 @@ extension StoredWeight {
 extension Precision {
     fileprivate var leftType: any TensorScalar.Type {
         switch self {
-        case .float32: Float.self
+        case .float32, .integer16: Float.self
         case .bfloat16: BFloat16.self
         }
     }
