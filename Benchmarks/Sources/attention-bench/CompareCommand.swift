@@ -101,7 +101,7 @@ struct CompareCommand: ParsableCommand {
             quick: quick)
         var plan = CompareRunner.Plan(
             cases: selection.cases,
-            peers: peers == "all" ? catalog.names : peers.split(separator: ",").map(String.init),
+            peers: peers == "all" ? catalog.names : try catalog.known(peers.split(separator: ",").map(String.init)),
             threads: threads[0], isa: isas[0], seed: results.seed, quick: quick)
         plan.runLimitSeconds = runLimit
         plan.limits.caseSeconds = timeLimit

@@ -112,6 +112,7 @@ import Testing
         for options in [["--lse"], ["--weights"], ["--entropy"]] {
             try refuse("for lse, weights and maps it should be f32, bf16 or f16", ["--kv-dtype", "i8"] + options)
         }
+        try refuse("--kv-dtype: with --qk-norm it should be", ["--kv-dtype", "i8", "--qk-norm"])
         try refuse("for a map it should be f32, bf16 or f16", ["--kv-dtype", "i8"], verb: ["map"])
         try refuse("\"k_scales\" is for K and V of 8 bits; --kv-dtype should then be i8", []) {
             try $0.add("k_scales", shape: [2, 8], floats: [Float](repeating: 1, count: 16))

@@ -19,6 +19,9 @@ extension AttentionWorkload {
             }
             return
         }
+        if scores.normalizesQueryAndKey {
+            throw HarnessError("--kv-dtype: with --qk-norm it should be f32, bf16 or f16; integers have no norm of 1")
+        }
         let cache = ByteCache(
             key: key, value: value,
             keyScales: try file.columnScales("k_scales", [shape.kvHeads, shape.headDim]),

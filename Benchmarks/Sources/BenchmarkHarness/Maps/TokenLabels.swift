@@ -26,7 +26,8 @@ public struct TokenLabels: Sendable, Equatable {
             tokens = lines.map(String.init)
         }
         guard tokens.count == count else {
-            throw HarnessError("\(option): \(path) holds \(tokens.count) tokens; there are \(count) positions")
+            throw HarnessError(
+                "\(option): \(path) has \(tokens.count) tokens; it should have \(count), one for each position")
         }
     }
 

@@ -37,6 +37,22 @@ public struct PeerCatalog: Sendable {
         }
     }
 
+    /// `names`, each of which has a program.
+    ///
+    /// - Throws: ``HarnessError`` that names the one that has none. Whether the others are set up shows when they start.
+    public func known(_ names: [String]) throws(HarnessError) -> [String] {
+        for name in names where !FileManager.default.fileExists(atPath: program(name)) {
+            throw HarnessError("--peers: \"\(name)\" should be among \(self.names.joined(separator: ", ")), or all")
+        }
+        return names
+    }
+
+    /// The program of a peer or of a variant of one.
+    private func program(_ name: String) -> String {
+        let base = name.prefix { $0 != "+" }
+        return "\(programs)/\(base.split(separator: "-").joined(separator: "_"))\(Self.suffix)"
+    }
+
     /// How to start the peer `name`, or `name+variant`, whose variables stand in the file `variants/VARIANT` of its
     /// environment, one `NAME=value` a line.
     ///
@@ -44,7 +60,7 @@ public struct PeerCatalog: Sendable {
     func launch(_ name: String) throws(ContestantFailure) -> Launch {
         let parts = name.split(separator: "+", maxSplits: 1).map(String.init)
         let base = parts.first ?? name
-        let program = "\(programs)/\(base.split(separator: "-").joined(separator: "_"))\(Self.suffix)"
+        let program = program(name)
         guard FileManager.default.fileExists(atPath: program) else {
             throw ContestantFailure("there is no such peer; there are \(names.joined(separator: ", "))")
         }
