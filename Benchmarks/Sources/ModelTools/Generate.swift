@@ -33,7 +33,7 @@ public enum Generate {
         }
 
         public var model: String
-        /// `float32` or `bfloat16`.
+        /// `float32`, `bfloat16` or `integer16`.
         public var precision: String
         public var promptTokens: [Int]
         /// The new tokens, without the one that ended them.
