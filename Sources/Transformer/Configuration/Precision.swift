@@ -8,6 +8,7 @@ public enum Precision: String, Sendable, Hashable, CaseIterable, Codable {
     case bfloat16
     /// As `float32`, but inputs of products with quantised weights rounded to integers of 16 bits, 32 elements to a scale,
     /// and multiplied exactly (`MatmulArithmetic.integer16`): an error of at most 2⁻¹⁶ of the largest of those 32. Other
-    /// weights are multiplied as in `float32`.
+    /// weights are multiplied as in `float32`. Prompts are read 1.3 times as fast, single tokens 1.1 to 1.2 times, where
+    /// weights and not the cache decide (SmolLM2, 135 million weights in Q4_1, on AVX-512 with its integer dot product).
     case integer16
 }
