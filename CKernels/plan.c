@@ -45,6 +45,14 @@ static ck_attention_plan plan_decode(ck_attention_plan plan, const int64_t kv_ta
     return plan;
 }
 
+// Few rows, and more than a few keys: a tile of keys in lanes costs nearly the same for one of them as for all,
+// once for each row.
+#define DECODE_KEYS_A_ROW 6
+#define DECODE_FREE_ROWS 4
+static bool suits_decode(const ck_ops *const ops, const int64_t rows, const int64_t keys) {
+    return rows <= ops->decode_rows && keys > DECODE_KEYS_A_ROW * (rows - DECODE_FREE_ROWS);
+}
+
 ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_problem *const p,
                                 const int32_t threads) {
     ck_attention_plan plan = {0};
@@ -55,7 +63,7 @@ ck_attention_plan ck_plan_fused(const ck_ops *const ops, const ck_attention_prob
     plan.group = p->kv_heads > 0 ? p->heads / p->kv_heads : 0;
     plan.group_rows = plan.group * p->seqlen_q;
     plan.chunks = ck_max(1, ck_ceil_div(p->seqlen_k, CK_KV_CHUNK));
-    plan.decodes = plan.group_rows <= ops->decode_rows;
+    plan.decodes = suits_decode(ops, plan.group_rows, p->seqlen_k);
     if (plan.decodes) return plan_decode(plan, kv_tasks);
 
     // As many rows a task as keeps at least four tasks a thread, so that the tail is short.
