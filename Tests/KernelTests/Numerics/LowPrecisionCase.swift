@@ -109,6 +109,25 @@ final class LowPrecisionCase {
         return single
     }
 
+    /// Expects that the first row, the last and some between have the bits alone that they have among all rows.
+    func expectRowsAloneHaveTheSameBits(on isas: [ck_isa]) throws {
+        let rowBytes = cBytes / size.m
+        for isa in isas {
+            let whole = try run(isa: isa, threads: 2)
+            for index in [0, size.m / 7 + 1, size.m * 5 / 8 + 1, size.m - 1] {
+                restoreC()
+                var single = row(index)
+                var options = ck_options_default()
+                options.isa = isa
+                try #require(ck_gemm(.CK_FUSED, &single, &options, nil) == .CK_OK)
+                let alone = UnsafeRawBufferPointer(start: problem.c.data! + index * rowBytes, count: rowBytes)
+                #expect(
+                    alone.elementsEqual(whole[index * rowBytes..<(index + 1) * rowBytes]),
+                    "row \(index), isa \(isa.rawValue)")
+            }
+        }
+    }
+
     /// The largest excess over half an ulp of C's type, in units of eps (|A| |B| + ...): netlib's ratio.
     func ratio(of bytes: [UInt8]) throws -> Double {
         restoreC()
