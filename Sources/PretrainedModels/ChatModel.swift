@@ -17,9 +17,13 @@ public struct ChatModel: Sendable {
 
     /// The model whose one `*.gguf` is in `folder`.
     ///
+    /// - Parameters:
+    ///   - path: the folder.
+    ///   - precision: in what precision to compute; nil for `integer16` if the file has quantised weights, else `float32`.
+    ///   - execution: threads and instruction set of all calls.
     /// - Throws: ``PretrainedModelError`` if the file is missing or asks for what this library does not have, and what
     ///   the readers of weights and tokenizer throw.
-    public init(folder path: String, precision: Precision = .float32, execution: Execution = .shared) throws {
+    public init(folder path: String, precision: Precision? = .float32, execution: Execution = .shared) throws {
         let file = try GGUFFile(path: ModelFolder(path: path).required(".gguf"))
         let configuration = try LlamaConfiguration(file)
         tokenizer = try BytePairTokenizer(file)
@@ -31,7 +35,9 @@ public struct ChatModel: Sendable {
         }
         template = try file.metadata["tokenizer.chat_template"]?.text.map { try ChatTemplate(jinja: $0) }
         endToken = try file.integer("tokenizer.ggml.eos_token_id")
-        model = try LlamaModel(configuration, weights: file, precision: precision, execution: execution)
+        model = try LlamaModel(
+            configuration, weights: file, precision: precision ?? (file.isQuantized ? .integer16 : .float32),
+            execution: execution)
         self.path = file.path
     }
 
@@ -49,6 +55,11 @@ public struct ChatModel: Sendable {
 
     /// The ids of `text` as it stands, its special tokens parsed.
     public func tokens(of text: String) -> [Int] { tokenizer.encode(text) }
+}
+
+extension GGUFFile {
+    /// Whether any tensor holds small integers with a scale for each block.
+    fileprivate var isQuantized: Bool { entries.contains { $0.type.weightFormat.isQuantized } }
 }
 
 extension LlamaConfiguration {

@@ -33,17 +33,23 @@ extension GGUFFile: WeightSource {
     public func weight(named name: String) throws -> StoredWeight? {
         guard contains(name) else { return nil }
         let tensor = try tensor(name)
-        let format: WeightFormat =
-            switch tensor.type {
-            case .float32: .float32
-            case .float16: .float16
-            case .bfloat16: .bfloat16
-            case .q8_0: .q8_0
-            case .q4_0: .q4_0
-            case .q4_1: .q4_1
-            }
         return try tensor.withUnsafeBytes {
-            try StoredWeight(name: name, shape: tensor.shape, format: format, bytes: $0, owner: tensor.owner)
+            try StoredWeight(
+                name: name, shape: tensor.shape, format: tensor.type.weightFormat, bytes: $0, owner: tensor.owner)
+        }
+    }
+}
+
+extension GGUFElementType {
+    /// The same format by the name of the models.
+    var weightFormat: WeightFormat {
+        switch self {
+        case .float32: .float32
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        case .q8_0: .q8_0
+        case .q4_0: .q4_0
+        case .q4_1: .q4_1
         }
     }
 }

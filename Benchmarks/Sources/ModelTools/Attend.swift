@@ -62,7 +62,7 @@ public struct Attend: Sendable {
     public init(_ text: String, target: String? = nil, part: Part? = nil, _ use: ModelUse) throws {
         self.use = use
         self.text = text
-        let model = try PretrainedModel(folder: use.folder, precision: use.precision, execution: use.execution)
+        let model = try use.model()
         func require(_ only: Part) throws(HarnessError) -> Part {
             guard part ?? only == only else {
                 throw HarnessError("--part: \(use.folder) holds \(model.kind); it should be \(only.rawValue)")

@@ -33,7 +33,7 @@ public enum Generate {
         }
 
         public var model: String
-        /// `float32`, `bfloat16` or `integer16`.
+        /// In which it was computed: `float32`, `bfloat16` or `integer16`.
         public var precision: String
         public var promptTokens: [Int]
         /// The new tokens, without the one that ended them.
@@ -65,18 +65,26 @@ public enum Generate {
     public static func run(
         _ prompt: Prompt, choice: TokenChoice, maximumTokens: Int, _ use: ModelUse, receive: (String) -> Void
     ) throws -> Document {
-        let chat = try use.model("a decoder (*.gguf)") { if case .chat(let chat) = $0 { chat } else { nil } }
+        let chat = try use.model("a decoder (*.gguf)", preferring: nil) {
+            if case .chat(let chat) = $0 { chat } else { nil }
+        }
         let ids =
             switch prompt {
             case .message(let text, let system): try chat.tokens(ofMessage: text, system: system)
             case .text(let text): chat.tokens(of: text)
             case .tokens(let ids): ids
             }
-        guard !ids.isEmpty else { throw HarnessError("--prompt: it has no tokens; there should be one or more") }
+        let option = if case .tokens = prompt { "--tokens" } else { "--prompt" }
+        guard !ids.isEmpty else { throw HarnessError("\(option): it has no tokens; there should be one or more") }
         let limit = chat.model.configuration.contextLength
-        guard maximumTokens >= 1, ids.count + maximumTokens <= limit else {
+        guard ids.count < limit else {
             throw HarnessError(
-                "--max-tokens: \(maximumTokens) should be from 1 to \(max(limit - ids.count, 1)): the prompt has "
+                "\(option): it has \(ids.count) tokens; it should have at most \(limit - 1), for the model has room for "
+                    + "\(limit), the answer's included")
+        }
+        guard (1...limit - ids.count).contains(maximumTokens) else {
+            throw HarnessError(
+                "--max-tokens: \(maximumTokens) should be from 1 to \(limit - ids.count): the prompt has "
                     + "\(ids.count) tokens, the model room for \(limit)")
         }
         let context = try chat.model.makeContext(capacity: ids.count + maximumTokens, kernel: use.kernel)
@@ -99,7 +107,7 @@ public enum Generate {
         if !rest.isEmpty { receive(rest) }
         let begin = first ?? end
         return Document(
-            model: use.folder, precision: use.precision.rawValue, promptTokens: ids, tokens: result.tokens,
+            model: use.folder, precision: chat.model.precision.rawValue, promptTokens: ids, tokens: result.tokens,
             text: text + rest, reason: result.reason.rawValue,
             prefill: .init(tokens: ids.count, seconds: (begin - start).seconds),
             decode: .init(tokens: max(result.tokens.count - 1, 0), seconds: (end - begin).seconds))

@@ -34,7 +34,7 @@ public enum Logits {
     public static func run(
         tokens: [Int], source: [Int]?, best count: Int, output: String?, _ use: ModelUse
     ) throws -> Document {
-        let model = try PretrainedModel(folder: use.folder, precision: use.precision, execution: use.execution)
+        let model = try use.model()
         let context = try Self.context(model, tokens.count, source, use)
         var document = Document(
             model: use.folder, tokens: tokens, source: source, shape: [tokens.count, context.vocabularySize], best: [])

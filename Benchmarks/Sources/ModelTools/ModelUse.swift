@@ -10,19 +10,29 @@ public struct ModelUse: Sendable {
     public var folder: String
     /// The kernel of attention.
     public var kernel = AttentionKernel.fused
-    /// In what precision the model computes.
-    public var precision = Precision.float32
+    /// In what precision the model computes; nil for what the command prefers.
+    public var precision: Precision?
     /// Threads and instruction set.
     public var execution = Execution()
 
     /// The model in `folder`, used as is usual.
     public init(folder: String) { self.folder = folder }
 
+    /// The model.
+    ///
+    /// - Parameter preferred: the precision where none is asked for; nil leaves it to the model's weights.
+    /// - Throws: what reading the model throws.
+    func model(preferring preferred: Precision? = .float32) throws -> PretrainedModel {
+        try PretrainedModel(folder: folder, precision: precision ?? preferred, execution: execution)
+    }
+
     /// The model, which must be of the kind that `choose` picks.
     ///
     /// - Throws: ``HarnessError`` that says which kind the command needs, and what reading the model throws.
-    func model<Model>(_ kind: String, _ choose: (PretrainedModel) -> Model?) throws -> Model {
-        let model = try PretrainedModel(folder: folder, precision: precision, execution: execution)
+    func model<Model>(
+        _ kind: String, preferring preferred: Precision? = .float32, _ choose: (PretrainedModel) -> Model?
+    ) throws -> Model {
+        let model = try model(preferring: preferred)
         guard let chosen = choose(model) else {
             throw HarnessError("--model: \(folder) holds \(model.kind); it should hold \(kind)")
         }

@@ -15,9 +15,11 @@ struct GenerateCommand: ParsableCommand {
             token is taken each time. Speeds are in tokens a second: prefill reads the prompt up to the first new token, \
             decode makes the others. --output writes the tensors prompt_tokens and tokens, I64, with the text as metadata.
 
-            Weights stay as they are stored. --precision bfloat16 rounds what is multiplied with them, which reads long \
-            prompts faster where the machine multiplies bf16, and short answers a little slower; integer16 makes integers of \
-            16 bits of it where weights are quantized, which is faster for both. float32 is the default, for where two tokens are about equally likely, rounding may choose the other.
+            Weights stay as they are stored. Where they are quantized, what is multiplied with them becomes integers of 16 \
+            bits unless --precision says otherwise: integer16, the default there, is faster for prompts and answers. Other \
+            models compute in float32. --precision float32 rounds nothing before it is multiplied; its answer may be \
+            another one where two tokens are about equally likely. --precision bfloat16 rounds most, and reads long \
+            prompts fastest where the machine multiplies bf16. The precision is printed with the speeds.
             """)
 
     @OptionGroup var model: ModelArguments
@@ -37,7 +39,10 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "The most new tokens.")
     var maxTokens = 256
 
-    @Option(help: "Choose by chance, in proportion to softmax(logits / temperature); more than 0.")
+    @Option(
+        help: """
+            Choose by chance, in proportion to softmax(logits / temperature); more than 0. (default: the most likely token)
+            """)
     var temperature: Float?
 
     @Option(help: "Choose among this many most likely tokens. (default: all)")
@@ -52,28 +57,48 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The safetensors file to write; it appears complete or not at all.", valueName: "file"))
     var output: String?
 
+    /// Shows a piece of the answer, which JSON holds as a whole.
+    private func show(_ piece: String) {
+        if !model.json { FileHandle.standardOutput.show(piece) }
+    }
+
     private func input() throws -> Generate.Prompt {
         switch (prompt, tokens) {
         case (let prompt?, nil):
             guard !raw || system == nil else { throw HarnessError("--system: with --raw there is no conversation") }
             return raw ? .text(prompt) : .message(prompt, system: system)
-        case (nil, let tokens?): return .tokens(try ModelInput.ids(tokens, option: "--tokens"))
-        default: throw HarnessError("--prompt or --tokens: one of them should say what the model continues")
+        case (nil, let tokens?):
+            guard !raw, system == nil else {
+                throw HarnessError("--raw and --system: tokens are continued as they stand; leave both out")
+            }
+            return .tokens(try ModelInput.ids(tokens, option: "--tokens"))
+        case (nil, nil): throw HarnessError("--prompt or --tokens: one of them should say what the model continues")
+        default: throw HarnessError("--prompt and --tokens: both are given; it should be one of them")
         }
     }
 
+    /// Checked before the model is read, which takes longer.
+    private func choice() throws -> TokenChoice {
+        guard let temperature else {
+            guard topK == nil, topP == 1 else { throw HarnessError("--top-k and --top-p: they need a --temperature") }
+            return .greedy
+        }
+        guard temperature > 0, temperature.isFinite else {
+            throw HarnessError(
+                "--temperature: \(temperature) should be finite and more than 0; without it the most likely token is taken"
+            )
+        }
+        if let topK, topK < 1 { throw HarnessError("--top-k: \(topK) should be at least 1") }
+        guard topP > 0, topP <= 1 else { throw HarnessError("--top-p: \(topP) should be more than 0 and at most 1") }
+        return .sampling(temperature: temperature, topK: topK, topP: topP, seed: seed)
+    }
+
     func run() throws {
-        guard temperature != nil || (topK == nil && topP == 1) else {
-            throw HarnessError("--top-k and --top-p: they need a --temperature")
-        }
-        let choice: TokenChoice =
-            temperature.map { .sampling(temperature: $0, topK: topK, topP: topP, seed: seed) } ?? .greedy
-        let document = try Generate.run(input(), choice: choice, maximumTokens: maxTokens, model.use()) { piece in
-            if !model.json { FileHandle.standardOutput.show(piece) }
-        }
+        let document = try Generate.run(
+            input(), choice: choice(), maximumTokens: maxTokens, model.use(), receive: show)
+        show("\n")
         if let output { try document.write(path: output) }
         if model.json { return print(try ModelOutput.json(document)) }
-        print()
         FileHandle.standardError.show(
             String(
                 format: "%@: prefill %d tokens, %.0f tokens/s; decode %d tokens, %.1f tokens/s\n",

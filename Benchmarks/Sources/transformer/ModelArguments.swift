@@ -24,10 +24,11 @@ struct ModelArguments: ParsableArguments {
         help: ArgumentHelp(
             """
             What products are computed in: float32; bfloat16, which is faster where the machine multiplies it; or \
-            integer16, which is faster for quantized weights and nearly as exact as float32.
+            integer16, which is faster for quantized weights and nearly as exact as float32. (default: float32; for \
+            generate integer16 if the model has quantized weights)
             """,
             valueName: "float32|bfloat16|integer16"))
-    var precision = "float32"
+    var precision: String?
 
     @Flag(help: "Print JSON to the standard output instead of text.")
     var json = false
@@ -37,15 +38,18 @@ struct ModelArguments: ParsableArguments {
         guard let kernel = AttentionKernel(rawValue: kernel) else {
             throw HarnessError("--kernel: \"\(kernel)\" should be \(Self.names(AttentionKernel.self))")
         }
-        guard let precision = Precision(rawValue: precision) else {
-            throw HarnessError("--precision: \"\(precision)\" should be \(Self.names(Precision.self))")
+        use.precision = try precision.map { name in
+            guard let precision = Precision(rawValue: name) else {
+                throw HarnessError("--precision: \"\(name)\" should be \(Self.names(Precision.self))")
+            }
+            return precision
         }
         let threads = try ListArguments.threads(threads, usableCores: Machine.current.usableCores)
         let isas = try ListArguments.isas(isa)
         guard threads.count == 1, isas.count == 1 else {
             throw HarnessError("--threads and --isa should name one value each here, not a list")
         }
-        (use.kernel, use.precision) = (kernel, precision)
+        use.kernel = kernel
         use.execution = Execution(threads: threads[0], instructionSet: isas[0])
         return use
     }

@@ -6,13 +6,6 @@ import Testing
 
 /// The commands on the models that `bash Tests/run --models` fetches.
 @Suite(.serialized) struct CommandTests {
-    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().path
-
-    private static func folder(_ name: String) -> String {
-        (ProcessInfo.processInfo.environment["ATTENTION_KERNELS_MODELS"] ?? root + "/.models") + "/" + name
-    }
-
     @Test func missingFolders() throws {
         let command = try EmbedCommand.parse(["--model", "/nowhere", "--text", "a"])
         let error = #expect(throws: (any Error).self) { try command.run() }
@@ -20,8 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["embed"], ["embed", "--text", "a", "--top", "0"], ["generate"], ["generate", "--prompt", "a", "--top-k", "3"],
-        ["generate", "--prompt", "a", "--raw", "--system", "b"], ["logits", "--tokens", "x"],
+        ["embed"], ["embed", "--text", "a", "--top", "0"], ["logits", "--tokens", "x"],
+        ["generate", "--prompt", "a", "--precision", "half"],
         ["attend", "--text", "a", "--view", "all of them"], ["attend", "--text", "a", "--part", "all"],
         ["embed", "--text", "a", "--kernel", "quick"],
         ["embed", "--text", "a", "--precision", "half"], ["embed", "--text", "a", "--threads", "1,2"],
@@ -32,13 +25,31 @@ import Testing
         #expect("\(try #require(error))".hasPrefix("--"))
     }
 
+    /// Each is refused before the model is read, by a sentence that names the option and what it should be.
+    @Test(arguments: [
+        ([], "--prompt or --tokens: one of them should"),
+        (["--prompt", "a", "--tokens", "1"], "--prompt and --tokens: "),
+        (["--prompt", "a", "--raw", "--system", "b"], "--system: "),
+        (["--tokens", "1", "--raw"], "--raw and --system: "),
+        (["--tokens", "1", "--system", "b"], "--raw and --system: "), (["--tokens", ""], "--tokens: \"\" should be"),
+        (["--prompt", "a", "--top-k", "3"], "--top-k and --top-p: they need a --temperature"),
+        (["--prompt", "a", "--temperature", "0"], "--temperature: 0.0 should be finite and more than 0"),
+        (["--prompt", "a", "--temperature", "inf"], "--temperature: inf should be"),
+        (["--prompt", "a", "--temperature", "1", "--top-k", "0"], "--top-k: 0 should be at least 1"),
+        (["--prompt", "a", "--temperature", "1", "--top-p", "0"], "--top-p: 0.0 should be more than 0"),
+        (
+            ["--prompt", "a", "--temperature", "1", "--top-p", "1.5"],
+            "--top-p: 1.5 should be more than 0 and at most 1"
+        ),
+    ])
+    func wrongArgumentsOfGenerate(arguments: [String], start: String) throws {
+        let error = #expect(throws: (any Error).self) { try run(["generate", "--model", "/nowhere"] + arguments) }
+        #expect("\(try #require(error))".hasPrefix(start))
+    }
+
     private func run(_ arguments: [String]) throws {
         var command = try TransformerTool.parseAsRoot(arguments)
         try command.run()
-    }
-
-    private static func needs(_ name: String) -> ConditionTrait {
-        .enabled(if: FileManager.default.fileExists(atPath: folder(name)), "bash Tests/run --models fetches it")
     }
 
     /// Draws one view into a file of its own; its text.
@@ -46,7 +57,7 @@ import Testing
         let name = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
         let files = [name + ".svg", name + ".html"]
         defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
-        try run(["attend", "--model", Self.folder(model), "--output", name] + arguments)
+        try run(["attend", "--model", ModelFolders.path(model), "--output", name] + arguments)
         #expect(try String(contentsOfFile: files[1], encoding: .utf8).contains("</html>"))
         return try String(contentsOfFile: files[0], encoding: .utf8)
     }
@@ -57,7 +68,10 @@ import Testing
         let files = [name + ".svg", name + ".safetensors"]
         defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
         try run(
-            ["attend", "--model", Self.folder(model), "--output", files[0], "--view", "mean", "--tensors", files[1]]
+            [
+                "attend", "--model", ModelFolders.path(model), "--output", files[0], "--view", "mean", "--tensors",
+                files[1],
+            ]
                 + arguments)
         let file = try SafetensorsFile(path: files[1])
         for tensor in [try file.tensor("attention"), try file.tensor("rollout")] {
@@ -74,7 +88,7 @@ import Testing
         return try file.tensor("attention").shape
     }
 
-    @Test(needs("annalog")) func partsOfAnEncoderDecoder() throws {
+    @Test(ModelFolders.needs("annalog")) func partsOfAnEncoderDecoder() throws {
         let answer = ["--text", "CCO", "--target", "CC(=O)O"]
         for (part, shape) in [("encoder", [3, 8, 5, 5]), ("decoder", [3, 8, 8, 8]), ("cross", [3, 8, 8, 5])] {
             #expect(try tensors("annalog", answer + ["--part", part], causal: part == "decoder") == shape)
@@ -86,37 +100,41 @@ import Testing
         #expect(rollout.contains("rollout up to layer 2") && !rollout.contains("rollout up to layer 1"))
     }
 
-    @Test(needs("smollm2")) func promptsThatDoNotFit() throws {
+    @Test(ModelFolders.needs("smollm2")) func promptsThatDoNotFit() throws {
         for (arguments, start) in [
             (["--raw", "--prompt", ""], "--prompt: it has no tokens"),
             (["--prompt", "a", "--max-tokens", "9000"], "--max-tokens: 9000 should be from 1 to 81"),
+            (["--prompt", "a", "--max-tokens", "0"], "--max-tokens: 0 should be from 1 to 81"),
+            (["--prompt", "a", "--max-tokens", "\(Int.max)"], "--max-tokens: \(Int.max) should be from 1 to 81"),
+            (["--raw", "--prompt", String(repeating: "a ", count: 9000)], "--prompt: it has"),
+            (["--tokens", Array(repeating: "1", count: 8192).joined(separator: ",")], "--tokens: it has 8192 tokens"),
             (["--tokens", "49152"], "tokens: token 0 is 49152"),
         ] {
             let error = #expect(throws: (any Error).self) {
-                try run(["generate", "--model", Self.folder("smollm2")] + arguments)
+                try run(["generate", "--model", ModelFolders.path("smollm2")] + arguments)
             }
             #expect("\(try #require(error))".hasPrefix(start))
         }
     }
 
-    @Test(needs("smollm2")) func causalAttentionOfADecoder() throws {
+    @Test(ModelFolders.needs("smollm2")) func causalAttentionOfADecoder() throws {
         #expect(try tensors("smollm2", ["--text", "Attention is all you need"], causal: true) == [30, 9, 5, 5])
         let text = try picture("smollm2", ["--text", "Attention is all", "--view", "mean", "--layers", "29"])
         #expect(text.contains("layer 29, mean of 9 heads") && text.contains("Attention"))
         for wrong in [["--part", "cross"], ["--target", "a"], ["--text", String(repeating: "a ", count: 600)]] {
             let error = #expect(throws: (any Error).self) {
-                try run(["attend", "--model", Self.folder("smollm2"), "--text", "a"] + wrong)
+                try run(["attend", "--model", ModelFolders.path("smollm2"), "--text", "a"] + wrong)
             }
             #expect("\(try #require(error))".hasPrefix(wrong[0]))
         }
     }
 
-    @Test(needs("minilm")) func picturesAndTensors() throws {
+    @Test(ModelFolders.needs("minilm")) func picturesAndTensors() throws {
         let name = FileManager.default.temporaryDirectory.appendingPathComponent("attend-\(UUID().uuidString)").path
         let files = ["heads", "mean", "rollout"].flatMap { ["\(name)-\($0).svg", "\(name)-\($0).html"] }
         defer { for file in files + [name + ".safetensors"] { try? FileManager.default.removeItem(atPath: file) } }
         try run([
-            "attend", "--model", Self.folder("minilm"), "--text", "The <cat> sits", "--output", name, "--tensors",
+            "attend", "--model", ModelFolders.path("minilm"), "--text", "The <cat> sits", "--output", name, "--tensors",
             name + ".safetensors",
         ])
         for file in files {
@@ -128,10 +146,14 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: name + ".safetensors"))
         for wrong in ["--layers", "--heads"] {
             #expect(throws: (any Error).self) {
-                try run(["attend", "--model", Self.folder("minilm"), "--text", "a", "--output", name, wrong, "12"])
+                try run([
+                    "attend", "--model", ModelFolders.path("minilm"), "--text", "a", "--output", name, wrong, "12",
+                ])
             }
         }
         // A model of another kind than the command's.
-        #expect(throws: (any Error).self) { try run(["generate", "--model", Self.folder("minilm"), "--prompt", "a"]) }
+        #expect(throws: (any Error).self) {
+            try run(["generate", "--model", ModelFolders.path("minilm"), "--prompt", "a"])
+        }
     }
 }

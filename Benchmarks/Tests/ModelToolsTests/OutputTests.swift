@@ -6,19 +6,8 @@ import Testing
 
 /// The files and documents that commands write, against the references of the models.
 @Suite(.serialized) struct OutputTests {
-    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().path
-
-    private static func folder(_ name: String) -> String {
-        (ProcessInfo.processInfo.environment["ATTENTION_KERNELS_MODELS"] ?? root + "/.models") + "/" + name
-    }
-
-    private static func needs(_ name: String) -> ConditionTrait {
-        .enabled(if: FileManager.default.fileExists(atPath: folder(name)), "bash Tests/run --models fetches it")
-    }
-
     private static func reference(_ name: String) throws -> SafetensorsFile {
-        try SafetensorsFile(path: "\(root)/Tests/Conformance/models/\(name)/reference.safetensors")
+        try SafetensorsFile(path: "\(ModelFolders.root)/Tests/Conformance/models/\(name)/reference.safetensors")
     }
 
     private struct Prompt: Decodable {
@@ -32,7 +21,7 @@ import Testing
             .path
         defer { try? FileManager.default.removeItem(atPath: path) }
         var command = try TransformerTool.parseAsRoot(
-            arguments + ["--model", Self.folder(model), "--output", path, "--json"])
+            arguments + ["--model", ModelFolders.path(model), "--output", path, "--json"])
         try command.run()
         return try SafetensorsFile(path: path)
     }
@@ -49,8 +38,8 @@ import Testing
         }
     }
 
-    @Test(needs("minilm")) func embeddings() throws {
-        let path = "\(Self.root)/Tests/Conformance/models/minilm/sentences.json"
+    @Test(ModelFolders.needs("minilm")) func embeddings() throws {
+        let path = "\(ModelFolders.root)/Tests/Conformance/models/minilm/sentences.json"
         let sentences = try JSONDecoder().decode([String].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
         let file = try output("minilm", ["embed"] + sentences.flatMap { ["--text", $0] })
         #expect(try file.tensor("embeddings").shape == [6, 384])
@@ -62,7 +51,7 @@ import Testing
         #expect(cosine > 0.9995)
     }
 
-    @Test(needs("annalog")) func logitsOfATargetAndTranslations() throws {
+    @Test(ModelFolders.needs("annalog")) func logitsOfATargetAndTranslations() throws {
         let reference = try Self.reference("annalog")
         let source = try reference.tensor("src").integers().prefix(30).filter { $0 != 1 }
         let text = source.map(String.init).joined(separator: ",")
@@ -78,8 +67,8 @@ import Testing
         #expect(try answers.tensor("tokens").integers().suffix(1) == [-1])
     }
 
-    @Test(needs("smollm2")) func logitsAndAnswersOfADecoder() throws {
-        let path = "\(Self.root)/Tests/Conformance/models/smollm2/reference.json"
+    @Test(ModelFolders.needs("smollm2")) func logitsAndAnswersOfADecoder() throws {
+        let path = "\(ModelFolders.root)/Tests/Conformance/models/smollm2/reference.json"
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let prompts = try decoder.decode([Prompt].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
@@ -91,13 +80,9 @@ import Testing
         #expect(try largestDifference(last, Self.reference("smollm2"), "logits0_f64") <= 2e-4)
         let count = "\(prompts[0].greedyIds.count)"
         // Rounding does not change what is chosen here.
-        for precision in ["float32", "bfloat16"] {
+        for precision in [[], ["--precision", "float32"], ["--precision", "bfloat16"], ["--precision", "integer16"]] {
             let answer = try output(
-                "smollm2",
-                [
-                    "generate", "--raw", "--prompt", prompts[0].prompt, "--max-tokens", count, "--precision",
-                    precision,
-                ])
+                "smollm2", ["generate", "--raw", "--prompt", prompts[0].prompt, "--max-tokens", count] + precision)
             #expect(try answer.tensor("prompt_tokens").integers() == ids)
             #expect(try answer.tensor("tokens").integers() == prompts[0].greedyIds)
             #expect(answer.metadata["text"] == prompts[0].greedyText)

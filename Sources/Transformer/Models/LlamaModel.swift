@@ -12,6 +12,8 @@ public struct LlamaModel: Sendable {
     public let configuration: LlamaConfiguration
     /// The decoder.
     public let stack: DecoderStack
+    /// In what precision it computes.
+    public var precision: Precision { stack.precision }
     private let execution: Execution
 
     /// A model with its weights packed; quantised ones keep their size.
