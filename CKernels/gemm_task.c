@@ -160,6 +160,13 @@ static void multiply_vector(const ck_gemm_work *const t, const ck_k_block k) {
     t->ops->gemv_block(&block);
 }
 
+// From these lines of B to the ones after them: below, or on top of the worker's next strip.
+static int64_t thin_next(const ck_gemm_work *const t, const ck_k_block lines) {
+    const int64_t stride = t->op.shape.b_k_stride;
+    if (lines.first + lines.count < t->op.shape.k) return lines.count * stride;
+    return t->next_column < 0 ? 0 : t->next_column - t->column - lines.first * stride;
+}
+
 // Rows of A so few that packing all of B would cost more than it saves: its lines meet the sums, which stay
 // in L1, a few at a time, and the next ones are fetched meanwhile. Lines that are no words yet are packed,
 // into L1 too. The chains are those of the tiles.
@@ -179,7 +186,7 @@ static void multiply_thin(const ck_gemm_work *const t, const region *const r, co
     to_sums.target = sums;
     const ck_gemm_kind kind = t->plan->kind;
     ck_rows_of_a a = ck_work_take_a(t, r->row, r->rows, k);
-    const int64_t step = CK_THIN_LINES * ck_gemm_depth(kind);
+    const int64_t step = t->plan->thin_lines * ck_gemm_depth(kind);
     for (int64_t i = 0; i < k.count; i += step) {
         const ck_k_block lines = {.first = k.first + i, .count = ck_min(step, k.count - i)};
         if (t->plan->packs_b) ck_work_pack_b(t, r->column, r->n, lines);
@@ -187,9 +194,11 @@ static void multiply_thin(const ck_gemm_work *const t, const region *const r, co
             t->plan->packs_b ? packed_panels(t, lines, lines) : natural_panels(t, r, lines.first);
         ck_gemm_block block = block_of(&to_sums, r, lines, &b, &a);
         block.resume = i > 0;
-        if (!t->plan->packs_b) block.b_ahead = lines.count * b.k_stride;
+        const bool by_lines = t->plan->fetches_next;
+        block.b_ahead = t->plan->packs_b || by_lines ? 0 : lines.count * b.k_stride;
+        if (by_lines) block.b_lines_next = thin_next(t, lines);
         t->ops->gemm_block(&block);
-        a.data = (const char *)a.data + CK_THIN_LINES * a.k_bytes;
+        a.data = (const char *)a.data + block.words * a.k_bytes;
     }
     const ck_gemm_finish_args finish = {.target = &t->target,
                                         .sums = t->scratch->sums,

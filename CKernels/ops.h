@@ -80,6 +80,9 @@ typedef struct {
     bool a_comes;    // nothing of A is asked for
     bool near;       // nor of B and C: floats in a cache, a whole direct product from element (0, 0) on
     int64_t b_next;  // words from a panel to the one to fetch into L2 while it is used, or 0
+    // Words from the block's B, read where it lies, to as many lines to fetch into L2 meanwhile, in the order
+    // of memory, or 0.
+    int64_t b_lines_next;
     const ck_gemm_target *target;
 } ck_gemm_block;
 

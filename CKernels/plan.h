@@ -94,9 +94,11 @@ typedef struct {
     bool packs_a, packs_b;
     int64_t lines_ahead;  // so many lines ahead of its use B is asked for, where tiles of few rows read it in
                           // place
-    bool fetches_next;  // where tiles of more rows do, its next block of K is fetched while one is multiplied
-    bool beside;        // a GEMV whose B lies along k reads two vectors of columns side by side
-    bool rows_outside;  // a strip of B for all of K stays in L2, and blocks of rows take K in one go
+    bool fetches_next;  // where tiles of more rows do, or a thin product on wide panels, its next block of K
+                        // or lines is fetched while one is multiplied
+    int64_t thin_lines;  // of a thin product: lines of words of B that meet the sums at a time
+    bool beside;         // a GEMV whose B lies along k reads two vectors of columns side by side
+    bool rows_outside;   // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     bool is_block;  // a task is a matrix, and one block for the kernel: A and B as they lie, sums straight to
                     // C
     int64_t strips, parts;             // tasks a matrix: strips of columns x parts of rows
@@ -184,9 +186,6 @@ static inline int64_t ck_gemm_panel_lines(const ck_gemm_kind kind, const int64_t
 
 // Rows up to which tiles read B where it lies whatever its lines are.
 #define CK_GEMM_NATURAL_ROWS 32
-
-// Words of B's columns that a thin product reads at a time: their lines are as many streams.
-#define CK_THIN_LINES 8
 
 // First of the units 0 ..< count of part `index` of `parts`, as equal as can be.
 static inline int64_t ck_part_start(const int64_t count, const int64_t parts, const int64_t index) {

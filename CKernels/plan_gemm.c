@@ -37,6 +37,11 @@
 #define THIN_ROWS 8
 #define THIN_SUMS 8192
 #define THIN_PACKED_COLUMNS 512
+// Lines of a thin B that meet the sums at a time, which are as many streams. Wide panels take more, from L2,
+// where as many are fetched behind them: 64 x 512 floats, of which a page each, are an eighth of it.
+#define THIN_LINES 8
+#define THIN_WIDE_LINES 64
+#define THIN_WIDE_COLUMNS 512
 
 int64_t ck_gemm_unit(const ck_ops *const ops, const ck_gemm_plan *const plan) {
     return plan->path == CK_GEMM_GEMV ? ops->lanes : ops->gemm_panel;
@@ -162,7 +167,7 @@ static bool reads_in_place(const ck_ops *const ops, const ck_gemm_shape *const s
 static bool is_thin(const ck_ops *const ops, const ck_gemm_shape *const s) {
     if (s->b_column_stride != 1 || s->m > CK_GEMM_NATURAL_ROWS) return false;
     if (s->b_dtype != CK_F32) return s->m <= THIN_ROWS && reach_of_b(s) > STREAMED;
-    if (ops->gemm_panel < 64 && s->m <= THIN_ROWS && is_from_memory(s)) return true;
+    if (is_from_memory(s) && (ops->gemm_panel >= 64 || s->m <= THIN_ROWS)) return true;
     const bool fits = s->m <= natural_rows(ops, s) && (s->m <= THIN_ROWS || s->m % THIN_ROWS == 0);
     return !fits && reach_of_b(s) > STREAMED && !are_apart(s->b_k_stride, reach_of_b(s));
 }
@@ -208,15 +213,23 @@ static bool fetches_next(const ck_gemm_shape *const s, const int64_t part_rows) 
            s->n * s->k * (int64_t)sizeof(float) > 4 * ck_machine_info()->l2_bytes;
 }
 
+static bool goes_wide(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    return s->b_dtype == CK_F32 && ops->gemm_panel >= 64;
+}
+
+static int64_t thin_columns(const ck_ops *const ops, const ck_gemm_shape *const s) {
+    if (goes_wide(ops, s)) return THIN_WIDE_COLUMNS;
+    const int64_t columns = THIN_SUMS / s->m;
+    return s->b_dtype == CK_F32 ? columns : ck_min(columns / 2, THIN_PACKED_COLUMNS);
+}
+
 // Columns of a strip at most. Of others than tiles, its sums stay in L1.
 static int64_t strip_limit(const ck_ops *const ops, const ck_gemm_shape *const s,
                            const ck_gemm_plan *const plan) {
     const int64_t unit = ck_gemm_unit(ops, plan);
     int64_t columns = tile_columns();
     if (plan->path == CK_GEMM_GEMV || plan->path == CK_GEMM_STORED) columns = GEMV_STRIP;
-    if (plan->path == CK_GEMM_THIN) columns = THIN_SUMS / s->m;
-    if (plan->path == CK_GEMM_THIN && s->b_dtype != CK_F32)
-        columns = ck_min(columns / 2, THIN_PACKED_COLUMNS);
+    if (plan->path == CK_GEMM_THIN) columns = thin_columns(ops, s);
     return plan->threads == 1 && s->n <= columns ? columns : ck_max(unit, columns / unit * unit);
 }
 
@@ -235,7 +248,7 @@ static void take_scratch(const ck_ops *const ops, const ck_gemm_shape *const s, 
     const bool is_whole = ops->reads_edges || (s->n == lanes_of(ops, s->n) && !s->or_smaller);
     const int64_t edge = is_whole ? 0 : ops->gemm_panel;
     const int64_t lines = plan->path == CK_GEMM_THIN && plan->packs_b
-                              ? CK_THIN_LINES
+                              ? plan->thin_lines
                               : ck_gemm_panel_lines(plan->kind, ck_max(1, plan->rows_outside ? s->k : kc));
     plan->scratch_b = lines * (plan->packs_b ? plan->strip_columns : edge);
 }
@@ -277,6 +290,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
         2.0 * (double)s->batch * (double)s->m * (double)s->n * (double)words_of(s, plan.kind);
     plan.path = path_of(ops, s, plan.kind);
     plan.beside = goes_beside(ops, s, plan.path);
+    plan.thin_lines = goes_wide(ops, s) ? THIN_WIDE_LINES : THIN_LINES;
     double worth = flops / MIN_FLOPS_PER_THREAD;
     if (plan.path == CK_GEMM_GEMV)
         worth = (double)s->batch * (double)s->n * (double)s->k * (double)ck_element_bytes(s->b_dtype) /
@@ -306,6 +320,7 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
         plan.lines_ahead = lines_ahead(s);
         plan.fetches_next = fetches_next(s, plan.part_rows);
     }
+    if (plan.path == CK_GEMM_THIN) plan.fetches_next = goes_wide(ops, s);
     const bool is_stored = ck_is_stored(plan.kind, s->b_dtype, s->packed_b);
     plan.packs_b =
         plan.path != CK_GEMM_GEMV && plan.path != CK_GEMM_STORED && (!s->packed_b || is_stored) && !in_place;
