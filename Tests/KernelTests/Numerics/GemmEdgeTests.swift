@@ -103,6 +103,35 @@ import Testing
         withExtendedLifetime((a, b)) {}
     }
 
+    /// A B that no cache holds streams past few rows, some lines of 512 columns at a time; 40 rows take tiles. Larger
+    /// caches than 64 MB are not filled.
+    @Test func fewRowsOnLinesFromMemoryHaveTheBitsOfMany() throws {
+        let n = 1033
+        let floats = min(Int(ck_machine_info().pointee.l3_bytes) / 4, 16_000_000)
+        let k = max(floats, 4_000_000) / n + 70
+        var random = SeededRandom(seed: 6)
+        let part = random.normals(10_007)
+        let lines = [[Float]](repeating: part, count: (n * k) / part.count + 1).joined().prefix(n * k)
+        let (a, b) = (try CliffBuffer(random.normals(40 * k)), try CliffBuffer([Float](lines)))
+        for isa in Isas.withFMA {
+            let product = { (rows: Int, threads: Int) throws -> [UInt32] in
+                let c = try CliffBuffer([Float](repeating: 0.5, count: rows * n))
+                var problem = ck_gemm_problem()
+                (problem.batch, problem.m, problem.n, problem.k) = (1, Int64(rows), Int64(n), Int64(k))
+                (problem.alpha, problem.beta) = (0.7, -1.3)
+                (problem.a, problem.b, problem.c) = (a.matrix(rows, k), b.matrix(k, n), c.matrix(rows, n))
+                var options = ck_options(isa, threads: threads)
+                try #require(ck_gemm(.CK_FUSED, &problem, &options, nil) == .CK_OK)
+                return bits(c.numbers)
+            }
+            let many = try product(40, 2)
+            for (rows, threads) in [(4, 1), (7, 2), (8, 1), (12, 2), (16, 1), (16, 2), (32, 2)] {
+                #expect(firstDifference(try product(rows, threads), many[..<(rows * n)]) == nil)
+            }
+        }
+        withExtendedLifetime((a, b)) {}
+    }
+
     /// A block that needs no workspace refuses a bad one like any other product.
     @Test func aBlockRefusesABadWorkspace() throws {
         let gemm = GemmCase(Size(16, 16, 16))
