@@ -121,11 +121,11 @@ static void gemm_index(void *const context, const int64_t index, const int32_t w
         multiply_block(run->ops, run->problem, index, natural_b(run->ops, run->problem, index));
         return;
     }
-    const int64_t parts = run->plan.parts, grid = run->plan.strips * parts;
+    const int64_t strips = run->plan.strips, grid = strips * run->plan.parts;
     const int64_t matrix = grid == 1 ? index : index / grid, rest = index - matrix * grid;
-    const int64_t strip = parts == 1 ? rest : rest / parts;
+    const int64_t part = rest < strips ? 0 : rest / strips;
     const ck_gemm_operation operation = operation_of(run, matrix);
-    ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, strip, rest - strip * parts);
+    ck_gemm_task(run->ops, &run->plan, &run->scratch[worker], &operation, rest - part * strips, part);
 }
 
 // Rows of A that become blocks of integers in one task: some 2 us of SmolLM2's.

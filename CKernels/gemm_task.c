@@ -357,9 +357,9 @@ static void cut_out(ck_gemm_work *const t, const int64_t strip, const int64_t pa
     const int64_t panels = ck_ceil_div(t->op.shape.n, unit), heights = ck_ceil_div(t->op.shape.m, height);
     t->column = ck_part_start(panels, plan->strips, strip) * unit;
     t->columns = ck_min(t->op.shape.n, ck_part_start(panels, plan->strips, strip + 1) * unit) - t->column;
-    const int64_t next = (strip * plan->parts + part + plan->threads) / plan->parts;
-    t->next_column =
-        next == strip || next >= plan->strips ? -1 : ck_part_start(panels, plan->strips, next) * unit;
+    // Tasks go along the strips of a part; what the next part begins with was needed long ago.
+    const int64_t next = strip + plan->threads;
+    t->next_column = next >= plan->strips ? -1 : ck_part_start(panels, plan->strips, next) * unit;
     t->row = ck_part_start(heights, plan->parts, part) * height;
     t->rows = ck_min(t->op.shape.m, ck_part_start(heights, plan->parts, part + 1) * height) - t->row;
 }
