@@ -77,6 +77,7 @@ static void multiply_panels(const ck_gemm_work *const t, const region *const r, 
         ck_gemm_block block = block_of(t, &rows, k, b, &a);
         if (in_place && t->plan->rows_outside)
             block.a_ahead = k.count * ck_element_bytes(t->op.shape.a_dtype);
+        block.near = t->plan->near && t->target.direct && a.k_bytes == sizeof(float);
         t->ops->gemm_block(&block);
     }
 }

@@ -78,7 +78,7 @@ typedef struct {
     // so many lines of a panel, the first rows ask, and behind a panel's last lines for the next one's first.
     int64_t a_ahead, b_ahead, b_lines_ahead;
     bool a_comes;    // nothing of A is asked for
-    bool near;       // nor of B and C: floats in a cache, a whole direct product from element (0, 0) on
+    bool near;       // nor of B and C: floats in a cache, one block of K straight to C
     int64_t b_next;  // words from a panel to the one to fetch into L2 while it is used, or 0
     // Words from the block's B, read where it lies, to as many lines to fetch into L2 meanwhile, in the order
     // of memory, or 0.

@@ -94,10 +94,11 @@ typedef struct {
     bool packs_a, packs_b;
     int64_t lines_ahead;  // so many lines ahead of its use B is asked for, where tiles of few rows read it in
                           // place
-    bool fetches_next;  // where tiles of more rows do, or a thin product on wide panels, its next block of K
-                        // or lines is fetched while one is multiplied
+    bool fetches_next;   // where tiles of more rows do, or a thin product on wide panels, its next block of K
+                         // or lines is fetched while one is multiplied
     int64_t thin_lines;  // of a thin product: lines of words of B that meet the sums at a time
     bool beside;         // a GEMV whose B lies along k reads two vectors of columns side by side
+    bool near;           // nothing of a task's one block is asked for: its A lies in L2
     bool rows_outside;   // a strip of B for all of K stays in L2, and blocks of rows take K in one go
     bool is_block;  // a task is a matrix, and one block for the kernel: A and B as they lie, sums straight to
                     // C

@@ -339,6 +339,9 @@ ck_gemm_plan ck_plan_gemm(const ck_ops *const ops, const ck_gemm_shape *const sh
         plan.path == CK_GEMM_TILES &&
         (plan.transposes_c || (s->k > kc && words_of(s, plan.kind) * plan.strip_columns <= l2_floats));
     plan.is_block = is_block(ops, s, &plan);
+    plan.near = plan.path == CK_GEMM_TILES && plan.kind == CK_GEMM_F32 && s->k <= kc && !s->packed_b &&
+                plan.lines_ahead == 0 && !plan.fetches_next && !plan.rows_outside &&
+                ck_gemm_is_near(plan.part_rows, s->k);
     take_scratch(ops, s, &plan);
     return plan;
 }

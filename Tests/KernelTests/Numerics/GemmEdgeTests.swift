@@ -111,8 +111,12 @@ import Testing
         let k = max(floats, 4_000_000) / n + 70
         var random = SeededRandom(seed: 6)
         let part = random.normals(10_007)
-        let lines = [[Float]](repeating: part, count: (n * k) / part.count + 1).joined().prefix(n * k)
-        let (a, b) = (try CliffBuffer(random.normals(40 * k)), try CliffBuffer([Float](lines)))
+        let (a, b) = (
+            try CliffBuffer(random.normals(40 * k)), try CliffBuffer([Float](repeating: 0, count: n * k))
+        )
+        for at in stride(from: 0, to: b.count, by: part.count) {
+            (b.start + at).update(from: part, count: min(part.count, b.count - at))
+        }
         for isa in Isas.withFMA {
             let product = { (rows: Int, threads: Int) throws -> [UInt32] in
                 let c = try CliffBuffer([Float](repeating: 0.5, count: rows * n))
