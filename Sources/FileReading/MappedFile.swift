@@ -38,8 +38,8 @@ extension FileReason {
 
 /// A whole regular file mapped read-only into memory, unmapped when the last reference goes.
 ///
-/// Pages are read from the disk when they are first touched. The file must not be truncated by
-/// another process while it is mapped; replacing it by rename is safe.
+/// Pages are read from the disk when they are first touched, and again after ``release(_:)``. The file must not be truncated
+/// by another process while it is mapped; replacing it by rename is safe.
 package final class MappedFile: Sendable {
     package let count: Int
     // Only read after init, and the memory it points to is never written.
@@ -79,6 +79,20 @@ package final class MappedFile: Sendable {
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(start: base, count: count)[range]))
+    }
+
+    /// The memory of the pages around `bytes`, which lie in the file, no longer counts as this process's. Whoever reads them
+    /// again gets the same bytes, mostly from the system's cache of the file.
+    package func release(_ bytes: UnsafeRawBufferPointer) {
+        guard let base, let start = bytes.baseAddress, !bytes.isEmpty else { return }
+        let file = Int(bitPattern: base)..<Int(bitPattern: base) + count
+        let (first, end) = (Int(bitPattern: start), Int(bitPattern: start) + bytes.count)
+        precondition(file.lowerBound <= first && end <= file.upperBound, "the bytes are not in this file")
+        // Linux may map the 2 MiB around the page that is touched, and so bring back neighbours released before.
+        let step = 2 << 20
+        let pages = (first / step * step..<(end + step - 1) / step * step).clamped(to: file)
+        // Only advice: what it does not release stays where it is.
+        _ = madvise(base + (pages.lowerBound - file.lowerBound), pages.count, MADV_DONTNEED)
     }
 
     /// A copy of the bytes in `range`.

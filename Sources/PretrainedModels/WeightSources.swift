@@ -4,7 +4,10 @@ import PyTorchCheckpoints
 import Safetensors
 import Transformer
 
-// Weights are used where the mapped file has them; each keeps the file mapped for as long as it lives.
+// Weights are used where the mapped file has them; each keeps the file mapped for as long as it lives, and lets go of its
+// pages once a layer has packed them.
+
+extension MappedFile: ReloadableMemory {}
 
 extension SafetensorsFile: WeightSource {
     /// The tensor called `name` in the mapped file, or nil if there is none.

@@ -10,6 +10,30 @@ struct StoredWeightTests {
         deinit { bytes.deallocate() }
     }
 
+    /// Notes what it is told to let go of.
+    private final class ReloadableOwner: ReloadableMemory {
+        let bytes: UnsafeMutableRawBufferPointer
+        private(set) var released: [Range<Int>] = []
+
+        init(count: Int) {
+            bytes = .allocate(byteCount: count, alignment: 64)
+            bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+        deinit { bytes.deallocate() }
+
+        func release(_ part: UnsafeRawBufferPointer) {
+            guard let start = part.baseAddress, let base = UnsafeRawPointer(bytes.baseAddress) else { return }
+            released.append(start - base..<start - base + part.count)
+        }
+
+        func weight(_ shape: [Int], at offset: Int) throws -> StoredWeight {
+            let count = shape.reduce(4, *)
+            return try StoredWeight(
+                name: "w", shape: shape, format: .float32,
+                bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]), owner: self)
+        }
+    }
+
     private struct OneWeight: WeightSource {
         let weight: StoredWeight
         func weight(named name: String) -> StoredWeight? { name == weight.name ? weight : nil }
@@ -46,6 +70,23 @@ struct StoredWeightTests {
         let moved = try weight([4], .float32, bytes: 16, at: 2)
         #expect(Int(bitPattern: moved.start) % 4 == 0)
         #expect(aligned.start.load(as: UInt8.self) == 0 && moved.start.load(as: UInt8.self) == 2)
+    }
+
+    /// Each part of the memory, once its elements are somewhere else and not before.
+    @Test func whatWasReadOnceIsReleased() throws {
+        let owner = ReloadableOwner(count: 1024)
+        let (first, second) = (try owner.weight([4, 8], at: 0), try owner.weight([2, 8], at: 128))
+        let bias = try owner.weight([4], at: 192)
+        _ = try Embedding(first)
+        #expect(owner.released.isEmpty)
+        _ = try Linear([LinearWeights(first, bias: bias)])
+        #expect(owner.released == [192..<208, 0..<128])
+        _ = try Linear([LinearWeights(first), LinearWeights(second)])
+        #expect(owner.released.dropFirst(2) == [0..<128, 128..<192])
+        _ = try Linear([LinearWeights(second)], precision: .bfloat16)
+        #expect(owner.released.dropFirst(4) == [128..<192])
+        _ = try owner.weight([4], at: 258)
+        #expect(owner.released.dropFirst(5) == [258..<274])
     }
 
     @Test func aSourceNamesWhatIsWrong() throws {

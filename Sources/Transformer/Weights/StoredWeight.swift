@@ -1,5 +1,14 @@
 import AttentionKernels
 
+/// Memory that comes back by itself when it is read again, as the pages of a mapped file do.
+///
+/// Weights that a layer keeps packed are read once. An owner of weights of this kind is told when that is done, so that a
+/// model does not stay in memory twice.
+public protocol ReloadableMemory: AnyObject {
+    /// Lets go of the memory of `bytes` for now; they stay readable and keep their values. Called from any thread.
+    func release(_ bytes: UnsafeRawBufferPointer)
+}
+
 /// A named weight in memory that someone else owns, such as a mapped file: its shape, its format, its bytes.
 ///
 /// The bytes are read where they lie for as long as the weight or a copy of it lives; `owner` is held until then and
@@ -23,7 +32,8 @@ public struct StoredWeight: @unchecked Sendable {
     ///   - shape: the sizes, outermost first.
     ///   - format: how the elements are written.
     ///   - bytes: all of them; nobody may write to them.
-    ///   - owner: what keeps `bytes` valid. It is released from any thread.
+    ///   - owner: what keeps `bytes` valid; a ``ReloadableMemory`` is told when they have been read. It is released from any
+    ///     thread.
     /// - Throws: ``TransformerError`` if a size is negative, the last one is not a multiple of the format's blocks, or
     ///   the number of bytes is not what shape and format say.
     public init(
@@ -61,7 +71,13 @@ public struct StoredWeight: @unchecked Sendable {
             let copy = OwnedBytes(copying: bytes)
             start = UnsafeRawPointer(copy.start)
             self.owner = copy
+            (owner as? any ReloadableMemory)?.release(bytes)
         }
+    }
+
+    /// Tells the owner that all bytes have been copied elsewhere. They can still be read.
+    func release() {
+        (owner as? any ReloadableMemory)?.release(UnsafeRawBufferPointer(start: start, count: byteCount))
     }
 
     /// The number of elements.

@@ -27,7 +27,10 @@ extension StoredWeight {
             ? weights : try weights.map { try StoredWeight(name: $0.name, try $0.tensor(execution: .shared)) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(parts.reduce(0) { $0 + $1.byteCount })
-        for part in parts { bytes += UnsafeRawBufferPointer(start: part.start, count: part.byteCount) }
+        for part in parts {
+            bytes += UnsafeRawBufferPointer(start: part.start, count: part.byteCount)
+            part.release()
+        }
         let shape = [weights.reduce(0) { $0 + $1.shape[0] }] + first.shape.dropFirst()
         let owner = OwnedBytes(copying: bytes.withUnsafeBytes { $0 })
         return try withExtendedLifetime(bytes) {
@@ -45,6 +48,7 @@ extension StoredWeight {
         try embed(
             ids.span, table: matrix(rows: rows, width: width),
             into: MatrixOutput(tensor.mutableSpan, MatrixLayout(rows: rows, columns: width)), execution: execution)
+        release()
         return shape.count == 2 ? tensor : try Tensor(shape: shape, elements: tensor.elements)
     }
 
@@ -54,6 +58,7 @@ extension StoredWeight {
             let rounded = try TypedTensor<BFloat16>(tensor(execution: execution))
             return try Self.owning(name, rounded, .bfloat16).packed(for: precision, execution: execution)
         }
+        defer { release() }
         return try PackedMatrix(
             matrix(rows: shape[0], width: shape[1], transposed: true), for: precision.leftType, execution: execution)
     }
